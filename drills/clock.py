@@ -1,0 +1,109 @@
+"""Time, injected. Durations in a drill come from a Clock and never from the time module."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
+
+ClockKind = Literal["simulated", "wall"]
+
+
+class Clock(Protocol):
+    """Where a drill gets the time from and waits."""
+
+    @property
+    def kind(self) -> ClockKind: ...
+
+    def now(self) -> datetime:
+        """Current time, timezone-aware UTC, microsecond resolution."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait this many seconds, at least zero."""
+        ...
+
+
+class WallClock:
+    """Real time."""
+
+    kind: ClockKind = "wall"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+
+@dataclass(order=True)
+class Event:
+    """Something due at a moment on a SimulatedClock. ``cancel()`` takes it back."""
+
+    due: datetime
+    order: int
+    action: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class SimulatedClock:
+    """A discrete-event loop: ``sleep`` advances the time and runs what falls due on the way, in order.
+
+    Events due at the same microsecond run in the order in which they were scheduled. An event may sleep itself: what
+    falls due meanwhile runs inside that sleep, as the world does not wait for one handler. ``on_move`` is told each
+    new time, before the event that is due at it runs; it is how a simulation moves other clocks along.
+    """
+
+    kind: ClockKind = "simulated"
+
+    def __init__(self, start: datetime, on_move: Callable[[datetime], None] | None = None) -> None:
+        if start.tzinfo is None:
+            raise ValueError("a simulated clock starts at a timezone-aware time; got a naive datetime")
+        self._now = start.astimezone(UTC)
+        self._on_move = on_move
+        self._queue: list[Event] = []
+        self._order = itertools.count()
+        self._lock = threading.RLock()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def call_at(self, due: datetime, action: Callable[[], None]) -> Event:
+        """Run ``action`` once at ``due`` (at once-next if that is past)."""
+        with self._lock:
+            event = Event(max(due, self._now), next(self._order), action)
+            heapq.heappush(self._queue, event)
+            return event
+
+    def call_later(self, seconds: float, action: Callable[[], None]) -> Event:
+        """Run ``action`` once, this many seconds from now."""
+        return self.call_at(self._now + timedelta(seconds=seconds), action)
+
+    def sleep(self, seconds: float) -> None:
+        self.run_until(self._now + timedelta(seconds=max(0.0, seconds)))
+
+    def run_until(self, deadline: datetime) -> None:
+        """Advance to ``deadline``, running every event due up to and including it."""
+        with self._lock:
+            while self._queue and self._queue[0].due <= deadline:
+                event = heapq.heappop(self._queue)
+                if event.cancelled:
+                    continue
+                self._move(event.due)
+                event.action()
+            self._move(deadline)
+
+    def _move(self, to: datetime) -> None:
+        # An event that slept may already have taken the time past its own successor's due time.
+        if to > self._now:
+            self._now = to
+            if self._on_move is not None:
+                self._on_move(to)

@@ -1,0 +1,82 @@
+"""Where a drill runs: a Provider opens one World for each scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from drills.clock import Clock
+from drills.model import AccountRole, Estate, Grade, Location, ProductionSize
+
+
+@dataclass(frozen=True, slots=True)
+class ModelledDuration:
+    """One simulated duration, drawn from the timing model. Seconds. ``assumed``: it rests on an assumption."""
+
+    at: datetime
+    operation: str
+    resource: str
+    seconds: float
+    p50_seconds: float
+    p95_seconds: float
+    assumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One API call as it left and came back. ``error`` is AWS's code or the exception's name, None for success."""
+
+    at: datetime
+    role: AccountRole
+    account: str
+    region: str
+    service: str
+    operation: str
+    resource: str
+    error: str | None
+
+
+class World(Protocol):
+    """One set of accounts, for the length of one scenario."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def client(self, service: str, role: AccountRole, region: str) -> Any:
+        """A boto3 client with that account role's credentials; every call is told to the listener."""
+        ...
+
+    def listen(self, listener: Callable[[Call], None]) -> None: ...
+
+    def every(self, seconds: float, action: Callable[[], None], until: Callable[[], bool]) -> None:
+        """Call ``action`` at this interval until ``until()``."""
+        ...
+
+    def close_account(self, role: AccountRole) -> None: ...
+
+    def region_down(self, region: str) -> None: ...
+
+    def reckon(self, at: Location, size: ProductionSize) -> None:
+        """Reckon with this size when durations for that store are modelled. No effect in real accounts."""
+        ...
+
+    def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
+        """Let the modelled duration of a bulk operation of our own pass. No effect in real accounts."""
+        ...
+
+    def modelled_durations(self) -> tuple[ModelledDuration, ...]:
+        """All modelled durations so far, oldest first. Empty in real accounts."""
+        ...
+
+
+class Provider(Protocol):
+    """Where a drill runs. ``capabilities`` are data: what a drill may rely on here, and what is declared missing."""
+
+    name: str
+    grade: Grade
+    capabilities: frozenset[str]
+
+    def open(self, estate: Estate, seed: int) -> AbstractContextManager[World]: ...

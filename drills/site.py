@@ -1,0 +1,80 @@
+"""The site: what a store, a protection or a scenario may see of the place where a drill runs.
+
+One Site per store and scenario. It is the only way to reach AWS, so that what the responders can no longer reach is
+out of reach for every protection alike, and every call lands in the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from drills.clock import Clock
+from drills.model import AccountRole, Estate, Location, Store
+
+
+class Site(Protocol):
+    """Where one store of one scenario lives."""
+
+    @property
+    def estate(self) -> Estate: ...
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags every resource gets at creation, so that nothing else is ever touched."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the provider can do; a protection that needs more says which is missing."""
+        ...
+
+    def name(self, suffix: str = "") -> str:
+        """The physical name of this store's resource: the drill's prefix, the store's name, the suffix."""
+        ...
+
+    def account_id(self, role: AccountRole) -> str: ...
+
+    def region(self, role: AccountRole) -> str:
+        """The home region of that account role."""
+        ...
+
+    def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
+        """A boto3 client with that role's credentials, in its home region unless another is given."""
+        ...
+
+    def primary(self) -> Location:
+        """Where the store lies before the failure."""
+        ...
+
+    def every(self, seconds: float, action: Callable[[], None]) -> None:
+        """Call ``action`` at this interval for as long as the workload goes on (a schedule of the estate's)."""
+        ...
+
+    def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:
+        """Let the time pass that a bulk operation of our own takes at production size.
+
+        In a simulated drill the clock moves by what the timing model says for ``operation`` (for instance
+        ``"dynamodb.refill"``); against real accounts time passes by itself and this does nothing.
+        Size defaults to the store's production size.
+        """
+        ...
+
+    def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
+        """Poll until ``ready()``; a ProtectionError names ``what`` when the limit passes."""
+        ...
+
+    def note(self, kind: str, **data: Any) -> None:
+        """Append an event about this store to the history."""
+        ...
+
+    def failed_at(self) -> datetime | None:
+        """When the failure began, None before it."""
+        ...

@@ -1,0 +1,76 @@
+"""Kinds of store. One file a kind; each has a module-level ``kind`` that satisfies StoreKind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from drills.model import JSON, Finding, Location, Observed, Write
+from drills.site import Site
+
+
+class StoreKind(Protocol):
+    """What a drill needs of a kind of store. Everything here works through plain boto3 clients of the Site."""
+
+    name: str
+    """The word in ``kind:`` of an estate file, for instance ``dynamodb``."""
+
+    def parse(self, node: Mapping[str, JSON]) -> Any:
+        """The kind's own keys of a store in an estate file → its frozen config. Raises pydantic.ValidationError."""
+        ...
+
+    def key_of(self, config: Any, record: Mapping[str, Any]) -> str:
+        """The key of a generated record, as canonical text."""
+        ...
+
+    def encode(self, config: Any, record: Mapping[str, Any]) -> bytes:
+        """A generated record (plain Python values) → canonical JSON, the form the ledger and inventories compare."""
+        ...
+
+    def expires_at(self, config: Any, record: Mapping[str, Any]) -> int | None:
+        """Epoch seconds at which the record expires, None when it does not."""
+        ...
+
+    def provision(self, site: Site) -> Location:
+        """Create the store in production as its config says; returns when it is usable."""
+        ...
+
+    def seed(self, site: Site, at: Location, items: Iterable[bytes]) -> None:
+        """Write many items quickly. Items are canonical JSON."""
+        ...
+
+    def write(self, site: Site, at: Location, write: Write) -> None:
+        """Send one write of the workload. Returns when acknowledged; the client's exception otherwise."""
+        ...
+
+    def inventory(self, site: Site, at: Location) -> Iterator[Observed]:
+        """Every record, streaming, in any order, consistently read."""
+        ...
+
+    def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
+        """Every setting the application or the operators rely on, by name, comparable with ``==``."""
+        ...
+
+    def reconfigure(self, site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
+        """Put back what a restore does not bring back, so that ``settings(at)`` equals ``settings``."""
+        ...
+
+    def erase(self, site: Site, at: Location, keys: Sequence[str]) -> None:
+        """Delete these keys again: erasures made after the recovery point."""
+        ...
+
+    def purge_expired(self, site: Site, at: Location) -> int:
+        """Delete what has expired by now; returns how many."""
+        ...
+
+    def probe(self, site: Site, at: Location) -> Sequence[Finding]:
+        """Does it answer as the application needs: key and index queries, a canary written, read and removed."""
+        ...
+
+    def damage(self, site: Site, at: Location, variant: str) -> int:
+        """Mangle records as a bug would (bulk_erase's variants); returns how many records were touched."""
+        ...
+
+    def destroy(self, site: Site, at: Location) -> None:
+        """Delete the store itself, as bad infrastructure code does."""
+        ...

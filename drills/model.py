@@ -107,6 +107,8 @@ class Response:
 
     detect_seconds: Mapping[str, float]
     decide_seconds: float
+    cut_over_seconds: float = 0.0
+    """How long the application takes to use a store's new place once it is told (a roll-out, cached settings)."""
 
     def detect(self, scenario: str) -> float:
         return self.detect_seconds.get(scenario.partition(":")[0], self.detect_seconds["default"])

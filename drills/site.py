@@ -67,6 +67,14 @@ class Site(Protocol):
         """
         ...
 
+    def wait_until(self, moment: datetime) -> None:
+        """Wait for a moment that AWS needs to reach, such as the end of a recovery window.
+
+        Attempts are made one after the other but measured as if each began when the response was decided: what an
+        attempt would have had to wait is counted even when the clock is past that moment by now.
+        """
+        ...
+
     def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
         """Poll until ``ready()``; a ProtectionError names ``what`` when the limit passes."""
         ...

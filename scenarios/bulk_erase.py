@@ -1,0 +1,21 @@
+"""Bulk erase: a bug deletes or mangles records while the application keeps running."""
+
+from drills.scenario import Incident, Scenario
+
+
+def fail(incident: Incident) -> None:
+    incident.damage(incident.variant)
+
+
+scenario = Scenario(
+    summary="A bug deletes or mangles records of every store; the application keeps writing until somebody notices.",
+    fail=fail,
+    respond_from="production",
+    mangles_data=True,
+    writes_continue=True,
+    variants={
+        "all": "every record is deleted",
+        "filter": "a wrong filter: about half of the records are deleted",
+        "overwrite": "one attribute of every record is overwritten",
+    },
+)

@@ -1,0 +1,197 @@
+"""The recovery of one store after one failure: every path that survives is restored and proved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.cut_over import cut_over
+from drills.errors import PointUnreachable
+from drills.evidence import Evidence
+from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
+from drills.plugins import load_protection
+from drills.scenario import Scenario
+from drills.workload import StoreWorkload, microseconds
+from drills.world_site import Calls, Stopwatch, WorldSite
+
+OUT_OF_REACH = (PointUnreachable, ClientError, BotoCoreError)
+"""What a path raises when the responders cannot reach a recovery point any more."""
+
+
+def respond_from(site: WorldSite, scenario: Scenario) -> Place:
+    """From where people respond, and so where a store is restored into."""
+    role: AccountRole = "recovery" if scenario.respond_from == "recovery" else "production"
+    region = site.region("production" if scenario.respond_from == "production" else "recovery")
+    return Place(role, region)
+
+
+class Recovery:
+    """All attempts at one store of one scenario."""
+
+    def __init__(
+        self,
+        workload: StoreWorkload,
+        scenario: Scenario,
+        label: str,
+        *,
+        decided: datetime,
+        settings: Mapping[str, JSON],
+        evidence: Evidence,
+        calls: Calls,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.workload = workload
+        self.site: WorldSite = workload.site
+        self.scenario = scenario
+        self.label = label
+        self.decided = decided
+        self.settings = settings
+        self.evidence = evidence
+        self.calls = calls
+        self.progress = progress
+        self.respond = respond_from(self.site, scenario)
+
+    def attempt_all(self, paths: Literal["all", "preferred"]) -> None:
+        """Try the protections in the estate's order; with ``preferred`` only until one has been cut over."""
+        done = False
+        for use in self.site.store.protections:
+            self.site.attempting(use.name)
+            if done and paths == "preferred":
+                self.site.note("skipped", reason="an earlier path was cut over and only the preferred one was asked for")
+            else:
+                done |= self._attempt(use)
+            self.site.attempting(None)
+
+    def _attempt(self, use: ProtectionUse) -> bool:
+        """One recovery path from finding a point to the cut-over; whether it got that far."""
+        self.progress(f"{self.label}: {self.site.store.name}: restoring by {use.name}")
+        self.site.note("attempt.started")
+        clock = self.site.clock
+        self.site.stopwatch = Stopwatch(clock, self.decided, clock.now())
+        self._phase_now = "find_point"
+        try:
+            point = self._find_point(use)
+            if point is None:
+                return False
+            at = self._restore(use, point)
+            self._reconfigure(at, point)
+            self._verify(at)
+            with self._phase("cut_over"):
+                self._check(cut_over(self.site, at, self.respond))
+        except Exception as error:  # noqa: BLE001 - whatever breaks on a path is that path's result.
+            kind = "attempt.failed" if not isinstance(error, OUT_OF_REACH) else "attempt.refused"
+            self.site.note("attempt.failed", phase=self._phase_now, error=f"{type(error).__name__}: {error}", cause=kind)
+            return False
+        else:
+            return True
+        finally:
+            self.site.stopwatch = None
+
+    @contextmanager
+    def _phase(self, phase: str) -> Iterator[None]:
+        self._phase_now = phase
+        stopwatch = self.site.stopwatch
+        assert stopwatch is not None
+        began = stopwatch.now()
+        modelled_before = len(self.site.world.modelled_durations())
+        self.calls.take()
+        try:
+            yield
+        finally:
+            for duration in self.site.world.modelled_durations()[modelled_before:]:
+                self.site.note(
+                    "modelled",
+                    phase=phase,
+                    operation=duration.operation,
+                    resource=duration.resource,
+                    seconds=duration.seconds,
+                    p50_seconds=duration.p50_seconds,
+                    p95_seconds=duration.p95_seconds,
+                    assumed=duration.assumed,
+                )
+            for call in self.calls.take():
+                self.site.note("call", phase=phase, **call)
+            self.site.note("phase", phase=phase, began=_iso(began), ended=_iso(stopwatch.now()))
+
+    def _find_point(self, use: ProtectionUse) -> RecoveryPoint | None:
+        before = self.site.failed_at() if self.scenario.mangles_data else None
+        with self._phase("find_point"):
+            try:
+                points = load_protection(use.name).recovery_points(self.site, use.options, before)
+            except OUT_OF_REACH as error:
+                self.site.note("point.none", reason=_first_line(error))
+                return None
+        usable = [point for point in points if before is None or point.as_of < before]
+        if not usable:
+            self.site.note("point.none", reason=_why_none(points, before))
+            return None
+        point = max(usable, key=lambda p: p.as_of)
+        self.site.note(
+            "point",
+            point={
+                "id": point.id,
+                "account": point.account,
+                "region": point.region,
+                "as_of": _iso(point.as_of),
+                "handle": dict(point.handle),
+            },
+        )
+        return point
+
+    def _restore(self, use: ProtectionUse, point: RecoveryPoint) -> Location:
+        with self._phase("restore"):
+            name = self.site.name(f"from-{use.name.replace('_', '-')}")
+            return load_protection(use.name).restore(self.site, use.options, point, self.respond, name)
+
+    def _reconfigure(self, at: Location, point: RecoveryPoint) -> None:
+        """Make it usable: settings put back, erasures made since the point replayed, what has expired removed.
+
+        The erasures come from the ledger, which stands for the erasure register that a team keeps outside production.
+        """
+        kind = self.workload.kind
+        with self._phase("reconfigure"):
+            kind.reconfigure(self.site, at, self.settings)
+            kind.erase(self.site, at, self.workload.ledger.erasures(microseconds(point.as_of)))
+            self.purged_at = self.site.clock.now()
+            kind.purge_expired(self.site, at)
+
+    def _verify(self, at: Location) -> None:
+        kind = self.workload.kind
+        with self._phase("verify"):
+            self.site.modelled("dynamodb.scan")
+            read_at = self.site.clock.now()
+            file, records = self.evidence.write_inventory(
+                self.label, self.site.store.name, self.site.attempted, kind.inventory(self.site, at)
+            )
+            self.site.note(
+                "inventory", records=records, read_at=_iso(read_at), purged_at=_iso(self.purged_at), file=file
+            )
+            self.site.note("settings.observed", settings=dict(kind.settings(self.site, at)))
+            for finding in kind.probe(self.site, at):
+                self._check(finding)
+
+    def _check(self, finding: Finding) -> None:
+        self.site.note("check", finding=finding_as_json(finding))
+
+
+def finding_as_json(finding: Finding) -> Mapping[str, JSON]:
+    """A finding as the history keeps it."""
+    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
+
+
+def _why_none(points: object, before: datetime | None) -> str:
+    if before is not None and points:
+        return f"every recovery point in reach is from after the failure began ({_iso(before)})"
+    return "no recovery point is within the responders' reach"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,52 @@
+"""What a scenario may do to the estate: only to what this drill made."""
+
+from __future__ import annotations
+
+from drills.model import Estate
+from drills.plugins import load_protection
+from drills.providers.interface import World
+from drills.workload import StoreWorkload
+
+
+class EngineIncident:
+    """See drills.scenario.Incident."""
+
+    def __init__(self, estate: Estate, world: World, workloads: list[StoreWorkload], variant: str) -> None:
+        self.variant = variant
+        self._estate = estate
+        self._world = world
+        self._workloads = {workload.site.store.name: workload for workload in workloads}
+
+    def damage(self, how: str) -> None:
+        for workload in self._workloads.values():
+            touched = workload.kind.damage(workload.site, workload.at, how)
+            workload.site.note("damage", how=how, records=touched)
+
+    def delete_modules(self) -> None:
+        """Every module that manages a store of the drill goes; a store that no module manages goes by itself."""
+        managed = {name for module in self._estate.modules for name in module.resources if "/" not in name}
+        for name in self._workloads.keys() - managed:
+            self._delete(name)
+        for module in self._estate.modules:
+            if any(name in self._workloads for name in module.resources):
+                # What hangs on a store goes first, as infrastructure tools delete dependants before what they depend on.
+                for resource in sorted(module.resources, key=lambda name: "/" not in name):
+                    self._delete(resource)
+
+    def _delete(self, resource: str) -> None:
+        name, _, protection = resource.partition("/")
+        workload = self._workloads.get(name)
+        if workload is None:
+            return
+        if protection:
+            use = next(use for use in workload.site.store.protections if use.name == protection)
+            load_protection(use.name).destroy(workload.site, use.options)
+        else:
+            workload.kind.destroy(workload.site, workload.at)
+        workload.site.note("deleted", resource=resource)
+
+    def region_outage(self) -> None:
+        self._world.region_down(self._estate.accounts["production"].region)
+
+    def account_loss(self) -> None:
+        self._world.close_account("production")

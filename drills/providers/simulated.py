@@ -1,0 +1,94 @@
+"""Drills in the simulated AWS, on this machine: no network, no account, simulated durations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.config import Config
+
+from drills.clock import Clock
+from drills.model import AccountRole, Estate, Grade, Location, ProductionSize
+from drills.providers.calls import tell_of_calls
+from drills.providers.interface import Call, ModelledDuration
+from drills.simulator import SimulatedAWS
+
+CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4})
+
+
+class SimulatedProvider:
+    """Every scenario gets accounts of its own, made from the seed and discarded afterwards."""
+
+    name = "simulated"
+    grade: Grade = "simulated"
+    summary = "the simulated AWS on this machine (moto, with time, history, streams and failures of its own)"
+    capabilities: frozenset[str] = SimulatedAWS.capabilities
+
+    @contextmanager
+    def open(self, estate: Estate, seed: int) -> Iterator[SimulatedWorld]:
+        with SimulatedAWS(seed=seed) as aws:
+            yield SimulatedWorld(aws, estate)
+
+
+class SimulatedWorld:
+    """The accounts of one estate in one simulated AWS."""
+
+    def __init__(self, aws: SimulatedAWS, estate: Estate) -> None:
+        self._aws = aws
+        self._estate = estate
+        self._listeners: list[Callable[[Call], None]] = []
+        self._sessions = {role: aws.session(account.id) for role, account in estate.accounts.items()}
+        for role, session in self._sessions.items():
+            tell_of_calls(session, role, estate.accounts[role].id, self.clock, self._tell)
+        self._clients: dict[tuple[str, str, str], Any] = {}
+
+    @property
+    def clock(self) -> Clock:
+        return self._aws.clock
+
+    def client(self, service: str, role: AccountRole, region: str) -> Any:
+        key = (service, role, region)
+        if key not in self._clients:
+            client = self._sessions[role].client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
+            self._clients[key] = client
+        return self._clients[key]
+
+    def listen(self, listener: Callable[[Call], None]) -> None:
+        self._listeners.append(listener)
+
+    def _tell(self, call: Call) -> None:
+        for listener in self._listeners:
+            listener(call)
+
+    def every(self, seconds: float, action: Callable[[], None], until: Callable[[], bool]) -> None:
+        def turn() -> None:
+            if until():
+                return
+            action()
+            self._aws.clock.call_later(seconds, turn)
+
+        self._aws.clock.call_later(seconds, turn)
+
+    def close_account(self, role: AccountRole) -> None:
+        self._aws.close_account(self._estate.accounts[role].id)
+
+    def region_down(self, region: str) -> None:
+        self._aws.region_down(region)
+
+    def reckon(self, at: Location, size: ProductionSize) -> None:
+        arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
+        self._aws.reckon(arn, size_gb=size.size_gb, items=size.items)
+
+    def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
+        self._aws.elapse(operation, resource=resource, size_gb=size.size_gb, items=size.items)
+
+    def modelled_durations(self) -> tuple[ModelledDuration, ...]:
+        return tuple(
+            ModelledDuration(d.at, d.operation, d.resource, d.seconds, d.p50_seconds, d.p95_seconds, d.assumed)
+            for d in self._aws.durations
+        )
+
+    def close(self) -> tuple[str, ...]:
+        """What is left behind: nothing, as the accounts themselves are discarded."""
+        return ()

@@ -1,0 +1,163 @@
+"""A Site on a World: what one store of one scenario may see, with its calls and waits accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from drills.clock import Clock
+from drills.errors import ProtectionError
+from drills.history import History
+from drills.model import AccountRole, Estate, Location, ProductionSize, Store
+from drills.providers.interface import Call, World
+
+
+@dataclass
+class Stopwatch:
+    """The time of one attempt, as if it had begun when the response was decided.
+
+    Attempts run one after the other but stand for paths tried side by side; ``owed`` is what an attempt would have
+    waited for a moment that the clock had passed already when its turn came.
+    """
+
+    clock: Clock
+    decided: datetime
+    began: datetime
+    owed: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return self.decided + (self.clock.now() - self.began) + self.owed
+
+    def wait_until(self, moment: datetime) -> None:
+        needed = max(timedelta(0), moment - self.now())
+        really = max(timedelta(0), moment - self.clock.now())
+        really = min(needed, really)
+        self.clock.sleep(really.total_seconds())
+        self.owed += needed - really
+
+
+@dataclass
+class Calls:
+    """API calls counted by who called what where, for the history."""
+
+    counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    errors: Counter[tuple[tuple[str, ...], str]] = field(default_factory=Counter)
+
+    def add(self, call: Call) -> None:
+        what = (call.role, call.account, call.region, call.service, call.operation)
+        self.counts[what] += 1
+        if call.error:
+            self.errors[what, call.error] += 1
+
+    def take(self) -> list[dict[str, Any]]:
+        """What was counted since the last take, in a stable order."""
+        told = [
+            {
+                **dict(zip(("role", "account", "region", "service", "operation"), what, strict=True)),
+                "count": count,
+                "errors": {error: n for (of, error), n in sorted(self.errors.items()) if of == what},
+            }
+            for what, count in sorted(self.counts.items())
+        ]
+        self.counts.clear()
+        self.errors.clear()
+        return told
+
+
+class WorldSite:
+    """See drills.site.Site."""
+
+    def __init__(
+        self,
+        world: World,
+        estate: Estate,
+        store: Store,
+        *,
+        drill_id: str,
+        prefix: str,
+        history: History,
+        context: Mapping[str, str],
+        capabilities: frozenset[str],
+    ) -> None:
+        self.world = world
+        self.estate = estate
+        self.store = store
+        self.tags: Mapping[str, str] = {"drills:drill": drill_id, "drills:store": store.name}
+        self.capabilities = capabilities
+        self.stopwatch: Stopwatch | None = None
+        self.writing = True
+        self._prefix = prefix
+        self._history = history
+        self._context = dict(context)
+        self._failed_at: datetime | None = None
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    def name(self, suffix: str = "") -> str:
+        return "-".join(part for part in (self._prefix, self.store.name, suffix) if part)
+
+    def account_id(self, role: AccountRole) -> str:
+        return self.estate.accounts[role].id
+
+    def region(self, role: AccountRole) -> str:
+        return self.estate.accounts[role].region
+
+    def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
+        return self.world.client(service, role, region or self.region(role))
+
+    def primary(self) -> Location:
+        return Location("production", self.account_id("production"), self.region("production"), self.name())
+
+    def every(self, seconds: float, action: Callable[[], None]) -> None:
+        self.world.every(seconds, action, until=lambda: not self.writing)
+
+    def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:
+        size = self.store.production
+        size = replace(
+            size,
+            items=size.items if items is None else items,
+            size_gb=size.size_gb if size_gb is None else size_gb,
+        )
+        self.world.modelled(operation, self.name(), size)
+
+    def wait_until(self, moment: datetime) -> None:
+        if self.stopwatch is not None:
+            self.stopwatch.wait_until(moment)
+        else:
+            self.clock.sleep((moment - self.clock.now()).total_seconds())
+
+    def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
+        until = self.clock.now() + timedelta(seconds=limit_seconds)
+        while not ready():
+            if self.clock.now() >= until:
+                raise ProtectionError(
+                    f"{what}: expected it within {limit_seconds:,.0f} s, and it was not there. "
+                    "Look at the resource's state in its account; the calls so far are in history.jsonl."
+                )
+            self.clock.sleep(every_seconds)
+
+    def note(self, kind: str, **data: Any) -> None:
+        self._history.append(kind, self.clock.now(), **self._context, **data)
+
+    def failed_at(self) -> datetime | None:
+        return self._failed_at
+
+    def failure_began(self, at: datetime) -> None:
+        self._failed_at = at
+
+    @property
+    def attempted(self) -> str:
+        """The protection whose path is being tried."""
+        return self._context["protection"]
+
+    def attempting(self, protection: str | None) -> None:
+        """From now on what is noted belongs to this recovery path, or to none."""
+        self._context.pop("protection", None)
+        if protection is not None:
+            self._context["protection"] = protection
+

@@ -1,0 +1,101 @@
+"""The shape of an estate file, but for what each kind of store and each protection says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from drills.checked import Checked
+from drills.durations import seconds
+from drills.locations_in_yaml import shown
+
+ROLES = ("production", "vault", "recovery")
+DEFAULT_IDS = {"production": "111111111111", "vault": "222222222222", "recovery": "333333333333"}
+DEFAULT_REGIONS = {"production": "eu-west-1", "vault": "eu-central-1", "recovery": "eu-north-1"}
+
+
+def _account_id(value: Any) -> Any:
+    text = f"{value:012d}" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError(f"expected an account id of 12 digits, found {shown(value)}")
+    return text
+
+
+def _region(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", value):
+        raise ValueError(f"expected a region such as eu-west-1, found {shown(value)}")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value):
+        raise ValueError(f"expected a name of letters, digits, '_', '-' and '.', at most 100, found {shown(value)}")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Name = Annotated[str, AfterValidator(_name)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
+
+
+class AccountPart(Checked):
+    id: Annotated[str, BeforeValidator(_account_id)] | None = None
+    region: Annotated[str, AfterValidator(_region)] | None = None
+
+
+class AccountsPart(Checked):
+    production: AccountPart = AccountPart()
+    vault: AccountPart = AccountPart()
+    recovery: AccountPart = AccountPart()
+
+
+class WorkloadPart(Checked):
+    writes_per_minute: Annotated[float, Field(ge=0, le=100_000)] = 60.0
+    inserts: Weight = 3.0
+    updates: Weight = 5.0
+    deletes: Weight = 1.0
+    erasures: Weight = 0.0
+
+
+class ObjectivesPart(Checked):
+    rto: Duration
+    rpo: Duration
+
+
+class ProductionPart(Checked):
+    size_gb: Annotated[float, Field(gt=0, le=1e9)]
+    items: Annotated[int, Field(ge=1, le=10**15)]
+
+
+class StorePart(Checked):
+    """The keys that every store has, whatever its kind."""
+
+    name: Name
+    kind: str
+    records: Any = None
+    records_from: Any = None
+    share: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    workload: WorkloadPart = WorkloadPart()
+    protections: Annotated[list[Any], Field(min_length=1)]
+    objectives: ObjectivesPart
+    production: ProductionPart
+
+
+class ResponsePart(Checked):
+    detect: dict[str, Duration] = Field(default_factory=lambda: {"default": 900.0})
+    decide: Duration = 900.0
+    cut_over: Duration = 0.0
+
+
+class EstatePart(Checked):
+    """The keys of the file itself."""
+
+    name: Name | None = None
+    summary: str = ""
+    accounts: AccountsPart = AccountsPart()
+    stores: Annotated[list[Any], Field(min_length=1)]
+    modules: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    response: ResponsePart = ResponsePart()
+    workload_minutes: Annotated[float, Field(gt=0, le=100_000)] = 30.0

@@ -1,0 +1,519 @@
+"""How one attribute of a record is made: the forms an estate file can name.
+
+Each form is one class. ``draws`` prepares once whatever costs (a pool drawn from Faker, a compiled template) and returns
+a cheap function of the random numbers, the record's number and the record so far. Only ``random()`` and ``getrandbits()``
+are asked of the random numbers: they give the same on every Python.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import re
+import string
+import uuid
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, TypeVar
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from drills.checked import Checked
+from drills.durations import signed_seconds
+from drills.locations_in_yaml import shown
+
+F = TypeVar("F")
+Record = dict[str, Any]
+Draw = Callable[[random.Random, int, Record], Any]
+LARGEST_BYTES = 409_600
+"""A DynamoDB item's limit, 400 KB; no attribute can be larger. Source: DynamoDB developer guide, Service quotas."""
+_SIZES = {"": 1, "B": 1, "KB": 1024}
+
+
+class Making(Protocol):
+    """What the forms of one store's records are made with."""
+
+    started: datetime
+
+    def pool(self, provider: str, locale: str, options: Mapping[str, Any]) -> list[Any]:
+        """Values of a Faker provider, as plain values; always the same for a seed."""
+        ...
+
+
+def below(rng: random.Random, limit: int) -> int:
+    """A whole number from 0 up to, not including, ``limit``."""
+    bits = limit.bit_length() + 32
+    return (rng.getrandbits(bits) * limit) >> bits
+
+
+def between(rng: random.Random, low: int, high: int) -> int:
+    return low + below(rng, high - low + 1)
+
+
+def plain(value: Any) -> Any:
+    """A value as records hold it: numbers exact, dates as text. Raises TypeError for what no store can hold."""
+    if value is None or isinstance(value, bool | int | str | Decimal | bytes):
+        return value
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [plain(element) for element in value]
+    if isinstance(value, set | frozenset):
+        return {plain(element) for element in value}
+    if isinstance(value, Mapping):
+        return {str(key): plain(element) for key, element in value.items()}
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    raise TypeError(f"a record cannot hold {type(value).__name__}")
+
+
+def _size(value: Any) -> Any:
+    if isinstance(value, str):
+        found = re.fullmatch(r"(\d{1,9})\s*(B|KB)", value)
+        if found is None:
+            raise ValueError(f"expected a size such as 64 or '380KB' (of 1,024 bytes), found {shown(value)}")
+        return int(found[1]) * _SIZES[found[2]]
+    return value
+
+
+Size = Annotated[int, BeforeValidator(_size), Field(ge=0, le=LARGEST_BYTES)]
+Moment = Annotated[float, BeforeValidator(signed_seconds)]
+
+
+class Template:
+    """Text with ``{n}``, the record's number, and ``{other}``, another attribute of the same record."""
+
+    def __init__(self, text: str) -> None:
+        self.names: list[str] = []
+        self._text = text
+        try:
+            parts = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise ValueError(f"{shown(text)} is no template: {error}. Write {{{{ for a brace") from None
+        for _, name, spec, conversion in parts:
+            if name is not None:
+                self._check(name, spec or "", conversion)
+
+    def _check(self, name: str, spec: str, conversion: str | None) -> None:
+        if not re.fullmatch(r"[\w-]+", name) or conversion or (spec and name != "n"):
+            raise ValueError(
+                f"in {shown(self._text)}, braces hold an attribute's name or {{n}} with a width like {{n:08d}}"
+            )
+        if spec and not re.fullmatch(r"0?\d{0,3}[dxX]?", spec):
+            raise ValueError(f"in {shown(self._text)}, expected a width such as {{n:08d}}, found {{n:{spec}}}")
+        self.names.append(name)
+
+    def fill(self, n: int, record: Record) -> str:
+        return string.Formatter().vformat(self._text, (), {**record, "n": n})
+
+
+class Form(Checked):
+    """One way to make an attribute's values."""
+
+    word: ClassVar[str]
+    shorthand: ClassVar[str | None] = None
+    """The option that is meant when a form is given a bare value instead of its options."""
+    redrawn: ClassVar[bool] = True
+    """Whether an update may draw a new value."""
+
+    @abstractmethod
+    def draws(self, making: Making) -> Draw:
+        """The function that makes this attribute's value of one record."""
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        """Whether no two records have the same value; ``others`` says so of the attributes before this one."""
+        return False
+
+    def needs(self) -> list[str]:
+        """The other attributes that this one is made from."""
+        return []
+
+
+class FakerForm(Form):
+    """A value of a Faker provider, drawn from a pool."""
+
+    word = "faker"
+    shorthand = "provider"
+    provider: str
+    locale: str = "en_US"
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+
+    def draws(self, making: Making) -> Draw:
+        pool = making.pool(self.provider, self.locale, self.with_)
+        size = len(pool)
+        if any(isinstance(value, list | dict | set) for value in pool):
+            return lambda rng, n, record: copy.deepcopy(pool[int(rng.random() * size)])
+        return lambda rng, n, record: pool[int(rng.random() * size)]
+
+
+class ChoiceForm(Form):
+    """One of some values, all alike or, as a mapping, by weight."""
+
+    word = "choice"
+    shorthand = "values"
+    values: list[Any] | dict[str, float]
+
+    @model_validator(mode="after")
+    def _something_to_choose(self) -> Self:
+        if not self.values:
+            raise ValueError("expected at least one value to choose from, found none")
+        if isinstance(self.values, dict):
+            weights = self.values.values()
+            if min(weights) < 0 or sum(weights) <= 0:
+                raise ValueError("expected weights of zero or more, and one above zero")
+        return self
+
+    def draws(self, making: Making) -> Draw:
+        values = list(self.values)
+        if isinstance(self.values, dict):
+            total = sum(self.values.values())
+            steps = [value / total for value in self.values.values()]
+            return lambda rng, n, record: _by_weight(rng.random(), values, steps)
+        size = len(values)
+        return lambda rng, n, record: copy.deepcopy(values[int(rng.random() * size)])
+
+
+def _by_weight(at: float, values: list[Any], steps: list[float]) -> Any:
+    for value, step in zip(values, steps, strict=True):
+        at -= step
+        if at < 0:
+            return value
+    return values[-1]
+
+
+class SequenceForm(Form):
+    """Numbers in a row, or text with ``{n}``; ``among`` gives one of the first so many, to refer to another store."""
+
+    word = "sequence"
+    shorthand = "of"
+    redrawn = False
+    of: int | str = 1
+    among: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        if isinstance(self.of, str) and Template(self.of).names != ["n"]:
+            raise ValueError(
+                f"expected a first number, or text with {{n}} once, as 'ORD-{{n:08d}}'; found {shown(self.of)}"
+            )
+        return self
+
+    def draws(self, making: Making) -> Draw:
+        value = self._value()
+        if self.among is not None:
+            among = self.among
+            return lambda rng, n, record: value(below(rng, among))
+        return lambda rng, n, record: value(n)
+
+    def _value(self) -> Callable[[int], Any]:
+        if isinstance(self.of, int):
+            first = self.of
+            return lambda n: first + n
+        text = self.of.format
+        return lambda n: text(n=n)
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        return self.among is None
+
+
+class UuidForm(Form):
+    """A random UUID as text."""
+
+    word = "uuid"
+    redrawn = False
+
+    def draws(self, making: Making) -> Draw:
+        return lambda rng, n, record: str(uuid.UUID(int=rng.getrandbits(128), version=4))
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        return True
+
+
+class NumberForm(Form):
+    """A whole number from ``min`` to ``max``, both included."""
+
+    word = "number"
+    min: int = 0
+    max: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _in_order(self, self.min, self.max)
+
+    def draws(self, making: Making) -> Draw:
+        low, span = self.min, self.max - self.min + 1
+        return lambda rng, n, record: low + below(rng, span)
+
+
+def _in_order(form: F, low: Any, high: Any) -> F:
+    if low > high:
+        raise ValueError(f"expected the smaller value first, found {low} to {high}")
+    return form
+
+
+class DecimalForm(Form):
+    """An exact decimal number: from ``min`` to ``max`` with ``places``, or any with so many ``digits``."""
+
+    word = "decimal"
+    min: Annotated[Decimal, Field(strict=False)] = Decimal(0)
+    max: Annotated[Decimal, Field(strict=False)] | None = None
+    places: Annotated[int, Field(ge=0, le=37)] = 2
+    digits: Annotated[int, Field(ge=1, le=38)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.max is None) == (self.digits is None):
+            raise ValueError("expected either 'max' (and 'min') or 'digits'")
+        return self if self.max is None else _in_order(self, self.min, self.max)
+
+    def draws(self, making: Making) -> Draw:
+        places = self.places
+        if self.digits is not None:
+            low, high = 10 ** (self.digits - 1), 10**self.digits - 1
+            return lambda rng, n, record: Decimal(
+                f"{'-' if rng.random() < 0.5 else ''}{between(rng, low, high)}E-{places}"
+            )
+        assert self.max is not None
+        low, high = _scaled(self.min, places), _scaled(self.max, places)
+        return lambda rng, n, record: Decimal(f"{between(rng, low, high)}E-{places}")
+
+
+def _scaled(number: Decimal, places: int) -> int:
+    return int(Decimal(f"{number:f}E{places}").to_integral_value())
+
+
+class TextForm(Form):
+    """Words, exactly so many bytes of them: for large items."""
+
+    word = "text"
+    shorthand = "size"
+    size: Size
+
+    def draws(self, making: Making) -> Draw:
+        size = self.size
+        block = " ".join(making.pool("word", "en_US", {})) + " "
+        repeated = block * (size // len(block) + 2)
+
+        def draw(rng: random.Random, n: int, record: Record) -> str:
+            at = below(rng, len(block))
+            return repeated[at : at + size]
+
+        return draw
+
+
+class BytesForm(Form):
+    """Binary data, so many random bytes or between ``min`` and ``max``."""
+
+    word = "bytes"
+    shorthand = "size"
+    size: Size | None = None
+    min: Size = 1
+    max: Size | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.size is None) == (self.max is None):
+            raise ValueError("expected a size, or 'min' and 'max'")
+        return self if self.max is None else _in_order(self, self.min, self.max)
+
+    def draws(self, making: Making) -> Draw:
+        low, high = (self.size, self.size) if self.max is None else (self.min, self.max)
+        assert low is not None
+        assert high is not None
+
+        def draw(rng: random.Random, n: int, record: Record) -> bytes:
+            size = between(rng, low, high)
+            return rng.getrandbits(size * 8).to_bytes(size, "little") if size else b""
+
+        return draw
+
+
+class _SeveralForm(Form):
+    of: Form
+    size: Annotated[int, Field(ge=0, le=10_000)] | list[Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        default_factory=lambda: [1, 4]
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if isinstance(self.size, list) and (len(self.size) != 2 or self.size[0] > self.size[1]):
+            raise ValueError(f"expected a size, or the smallest and the largest as [1, 4], found {self.size}")
+        return self
+
+    def bounds(self) -> tuple[int, int]:
+        return (self.size, self.size) if isinstance(self.size, int) else (self.size[0], self.size[1])
+
+    def needs(self) -> list[str]:
+        return self.of.needs()
+
+
+class ListForm(_SeveralForm):
+    """A list of so many values, each made by ``of``."""
+
+    word = "list"
+
+    def draws(self, making: Making) -> Draw:
+        low, high = self.bounds()
+        element = self.of.draws(making)
+        return lambda rng, n, record: [element(rng, n, record) for _ in range(between(rng, low, high))]
+
+
+class SetForm(_SeveralForm):
+    """A set of different values of one type, each made by ``of``; never empty, as DynamoDB has no empty sets."""
+
+    word = "set"
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.bounds()[0] < 1:
+            raise ValueError("expected a set of at least 1 element, as DynamoDB has no empty sets, found 0")
+        if isinstance(self.of, ListForm | SetForm | MapForm):
+            raise ValueError(f"expected a set of text, numbers or bytes, found a set of {self.of.word}s")
+        return self
+
+    def draws(self, making: Making) -> Draw:
+        low, high = self.bounds()
+        element = self.of.draws(making)
+
+        def draw(rng: random.Random, n: int, record: Record) -> set[Any]:
+            wanted = between(rng, low, high)
+            found: set[Any] = set()
+            for _ in range(wanted * 4):
+                found.add(element(rng, n, record))
+                if len(found) == wanted:
+                    break
+            return found
+
+        return draw
+
+
+class MapForm(Form):
+    """A map of named values, each made by its own form."""
+
+    word = "map"
+    shorthand = "entries"
+    entries: dict[str, Form]
+
+    def draws(self, making: Making) -> Draw:
+        entries = [(name, form.draws(making)) for name, form in self.entries.items()]
+        return lambda rng, n, record: {name: draw(rng, n, record) for name, draw in entries}
+
+    def needs(self) -> list[str]:
+        return [name for form in self.entries.values() for name in form.needs()]
+
+
+class EitherForm(Form):
+    """One of several forms, all alike; a form that stands twice comes twice as often."""
+
+    word = "either"
+    shorthand = "forms"
+    forms: Annotated[list[Form], Field(min_length=1)]
+
+    def draws(self, making: Making) -> Draw:
+        forms = [form.draws(making) for form in self.forms]
+        size = len(forms)
+        return lambda rng, n, record: forms[int(rng.random() * size)](rng, n, record)
+
+    def needs(self) -> list[str]:
+        return [name for form in self.forms for name in form.needs()]
+
+
+class ConstForm(Form):
+    """Always the same value, null and the empty text included."""
+
+    word = "const"
+    shorthand = "value"
+    redrawn = False
+    value: Any
+
+    def draws(self, making: Making) -> Draw:
+        value = self.value
+        if isinstance(value, list | dict):
+            return lambda rng, n, record: copy.deepcopy(value)
+        return lambda rng, n, record: value
+
+
+class TimeForm(Form):
+    """A moment around the drill's start: epoch seconds (as a time to live needs), milliseconds, or ISO 8601 text."""
+
+    word = "time"
+    from_: Moment = Field(default=0.0, alias="from")
+    to: Moment = 0.0
+    as_: Literal["epoch", "milliseconds", "iso"] = Field(default="epoch", alias="as")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _in_order(self, self.from_, self.to)
+
+    def draws(self, making: Making) -> Draw:
+        start = int(making.started.timestamp())
+        low, high = start + int(self.from_), start + int(self.to)
+        if self.as_ == "epoch":
+            return lambda rng, n, record: between(rng, low, high)
+        if self.as_ == "milliseconds":
+            return lambda rng, n, record: between(rng, low * 1000, high * 1000)
+        return lambda rng, n, record: _iso(between(rng, low, high))
+
+
+def _iso(epoch_seconds: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=epoch_seconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class TemplateForm(Form):
+    """Text made of other attributes of the record and its number: ``{first_name}.{n}@example.org``."""
+
+    word = "template"
+    shorthand = "text"
+    redrawn = False
+    text: str
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        Template(self.text)
+        return self
+
+    def draws(self, making: Making) -> Draw:
+        template = Template(self.text)
+        names = [name for name in template.names if name != "n"]
+        return lambda rng, n, record: template.fill(n, {name: record.get(name, "") for name in names})
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        return any(name == "n" or others.get(name, False) for name in Template(self.text).names)
+
+    def needs(self) -> list[str]:
+        return [name for name in Template(self.text).names if name != "n"]
+
+
+class RefForm(Form):
+    """The same value as another attribute of the record."""
+
+    word = "ref"
+    shorthand = "attribute"
+    redrawn = False
+    attribute: str
+
+    def draws(self, making: Making) -> Draw:
+        name = self.attribute
+        return lambda rng, n, record: copy.deepcopy(record.get(name))
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        return others.get(self.attribute, False)
+
+    def needs(self) -> list[str]:
+        return [self.attribute]
+
+
+FORMS: dict[str, type[Form]] = {
+    form.word: form
+    for form in (
+        FakerForm, ChoiceForm, SequenceForm, UuidForm, NumberForm, DecimalForm, TextForm, BytesForm,
+        ListForm, SetForm, MapForm, EitherForm, ConstForm, TimeForm, TemplateForm, RefForm,
+    )
+}  # fmt: skip
+BARE_WORDS = ("uuid", "sequence")
+"""Forms that need no options and so can be given as a bare word; every other bare word is a Faker provider."""

@@ -1,0 +1,244 @@
+"""The copy of a DynamoDB table in the vault account, kept by Streams and a Lambda function, itself protected by PITR.
+
+Deletions reach the copy, as the law may demand; the vault's point-in-time recovery still holds the state before them.
+So there are two recovery points: the live copy, and, when data was mangled, the copy as it was before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from drills.errors import PointUnreachable
+from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.site import Site
+from drills.stream_copy import (
+    Options,
+    Side,
+    StreamCopy,
+    backfill,
+    deploy,
+    refill,
+    remove,
+    status,
+    vault_state,
+)
+from drills.stream_copy.vault_side import exists, remembered_source, table_is_active
+
+RECOVERY_LAG = timedelta(minutes=5)
+"""How far a recovery window's end is behind. Source: DynamoDB developer guide, Point-in-time recovery."""
+LONGEST_RESTORE_SECONDS = 86_400
+
+
+class StreamCopyProtection:
+    """Streams → Lambda → table in the vault account, any region."""
+
+    name = "dynamodb_stream_copy"
+    kind = "dynamodb"
+    summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
+
+    def check(self, options: Mapping[str, JSON]) -> None:
+        Options.parse(options)
+
+    def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
+        copy = copy_of(site, options)
+        label = deploy(copy, _Clients(site), site.wait)
+        done = backfill(copy, _Clients(site), site.clock, label, workers=_workers(site, 4))
+        site.note("stream_copy.backfilled", label=label, read=done.read, written=done.written, removed=done.removed)
+
+    def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
+        copy = copy_of(site, options)
+        found = status(copy, _Clients(site), site.clock)
+        limit = copy.options.maximum_lag_seconds
+
+        def finding(check: str, fine: bool, expected: str, observed: str) -> Finding:
+            verdict: Verdict = "pass" if fine else "fail"
+            return Finding(f"stream_copy.{check}", verdict, site.store.name, expected, observed)
+
+        aside, given_up = found.vault.set_aside, found.given_up
+        return [
+            finding("gap", not found.gaps, "no gap", "; ".join(found.gaps) or "no gap"),
+            finding(
+                "lag",
+                found.lag_seconds <= limit,
+                f"at most {limit} s",
+                f"{found.lag_seconds:.1f} s, as of {_as_of(found)}",
+            ),
+            finding("set_aside", not aside, "no record set aside", f"{aside} records set aside"),
+            finding("given_up", not given_up, "no batch given up", f"{given_up} batches given up"),
+            finding(
+                "protected",
+                not found.unprotected,
+                "deletion protection and point-in-time recovery",
+                "; ".join(found.unprotected) or "deletion protection and point-in-time recovery",
+            ),
+        ]
+
+    def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        remove(copy_of(site, options), _Clients(site))
+
+    def recovery_points(
+        self, site: Site, options: Mapping[str, JSON], before: datetime | None
+    ) -> Sequence[RecoveryPoint]:
+        copy = copy_of(site, options)
+        dynamodb = site.client("dynamodb", "vault")
+        if exists(lambda: dynamodb.describe_table(TableName=copy.copy_table)) is None:
+            return []
+        if before is None:
+            as_of = vault_state(copy, _Clients(site)).as_of
+            return [] if as_of is None else [self._point(copy, "live", as_of)]
+        moment = last_second_before(before)
+        site.wait_until(moment + RECOVERY_LAG)
+        window = _window(dynamodb, copy.copy_table)
+        if window is None or moment < window[0]:
+            return []
+        site.wait(
+            f"point-in-time recovery of {copy.copy_table} to reach {moment:%H:%M:%S}",
+            lambda: (_window(dynamodb, copy.copy_table) or (moment, moment))[1] >= moment,
+            every_seconds=15,
+            limit_seconds=3600,
+        )
+        return [self._point(copy, "recovery", moment)]
+
+    def _point(self, copy: StreamCopy, how: str, as_of: datetime) -> RecoveryPoint:
+        return RecoveryPoint(
+            id=f"{copy.copy_table}@{as_of:%Y-%m-%dT%H:%M:%SZ}" if how == "recovery" else f"{copy.copy_table}@live",
+            protection=self.name,
+            account=copy.vault_account,
+            region=copy.vault_region,
+            as_of=as_of,
+            handle={"how": how, "table": copy.copy_table},
+        )
+
+    def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
+        copy = copy_of(site, options)
+        at = Location(to.role, site.account_id(to.role), to.region, name)
+        if point.handle["how"] == "live":
+            self._refill(site, copy, copy.copy_table, at)
+            return at
+        with _restored(site, copy, point.as_of) as table:
+            self._refill(site, copy, table, at)
+        return at
+
+    def _refill(self, site: Site, copy: StreamCopy, table: str, at: Location) -> None:
+        target = site.client("dynamodb", at.role, at.region)
+        target.create_table(
+            TableName=at.name,
+            BillingMode="PAY_PER_REQUEST",
+            Tags=_tags(site),
+            **remembered_source(copy, _Clients(site)),
+        )
+        _wait_active(site, target, at.name)
+        vault = site.client("dynamodb", "vault")
+        copied = refill(vault, table, target, at.name, site.clock, workers=_workers(site, 8))
+        site.modelled("dynamodb.refill")
+        site.note("stream_copy.refilled", table=at.name, items=copied)
+
+
+@contextmanager
+def _restored(site: Site, copy: StreamCopy, moment: datetime) -> Iterator[str]:
+    """A temporary table in the vault with the copy as of then; gone afterwards, whatever happened."""
+    dynamodb = site.client("dynamodb", "vault")
+    name = f"{copy.name[:230]}-as-of-{moment:%Y%m%d%H%M%S}"
+    try:
+        dynamodb.restore_table_to_point_in_time(
+            SourceTableName=copy.copy_table, TargetTableName=name, RestoreDateTime=moment
+        )
+    except dynamodb.exceptions.PointInTimeRecoveryUnavailableException as error:
+        raise PointUnreachable(
+            f"{copy.copy_table} has no point-in-time recovery, so its state at {moment:%H:%M:%S} cannot be restored. "
+            "Switch it on with the copy's deployment; the live copy is still there."
+        ) from error
+    try:
+        _wait_active(site, dynamodb, name)
+        yield name
+    finally:
+        # DeleteTable is refused while a restore is under way, which is when an error may have brought us here.
+        site.wait(
+            f"temporary table {name} to be deleted",
+            lambda: _deleted(dynamodb, name),
+            every_seconds=15,
+            limit_seconds=LONGEST_RESTORE_SECONDS,
+        )
+
+
+def _deleted(dynamodb: Any, table: str) -> bool:
+    found = exists(lambda: dynamodb.describe_table(TableName=table))
+    if found is None or found["Table"]["TableStatus"] == "DELETING":
+        return True
+    try:
+        if found["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.delete_table(TableName=table)
+        return True
+    except dynamodb.exceptions.ResourceInUseException:
+        return False
+
+
+def _wait_active(site: Site, dynamodb: Any, table: str) -> None:
+    site.wait(
+        f"table {table}",
+        lambda: table_is_active(dynamodb, table),
+        every_seconds=15,
+        limit_seconds=LONGEST_RESTORE_SECONDS,
+    )
+
+
+def last_second_before(moment: datetime) -> datetime:
+    """The last whole second strictly before a moment: recovery goes by seconds."""
+    floor = moment.replace(microsecond=0)
+    return floor if floor < moment else floor - timedelta(seconds=1)
+
+
+def _window(dynamodb: Any, table: str) -> tuple[datetime, datetime] | None:
+    """Earliest and latest restorable moment, None without point-in-time recovery."""
+    found = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    recovery = found.get("PointInTimeRecoveryDescription", {})
+    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
+        return None
+    return recovery["EarliestRestorableDateTime"], recovery["LatestRestorableDateTime"]
+
+
+def copy_of(site: Site, options: Mapping[str, JSON]) -> StreamCopy:
+    """The copy that protects the site's store."""
+    at = site.primary()
+    return StreamCopy(
+        source_account=at.account,
+        source_region=at.region,
+        source_table=at.name,
+        vault_account=site.account_id("vault"),
+        vault_region=site.region("vault"),
+        name=site.name("copy"),
+        tags=site.tags,
+        options=Options.parse(options),
+    )
+
+
+class _Clients:
+    """The site's clients, as the copy's parts ask for them."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __call__(self, side: Side, service: str) -> Any:
+        region = self._site.primary().region if side == "production" else None
+        return self._site.client(service, side, region)
+
+
+def _workers(site: Site, wanted: int) -> int:
+    # Simulated accounts answer one call at a time, and threads would make a seeded drill differ from run to run.
+    return 1 if site.clock.kind == "simulated" else wanted
+
+
+def _tags(site: Site) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in site.tags.items()]
+
+
+def _as_of(found: Any) -> str:
+    as_of = found.vault.as_of
+    return f"{as_of:%Y-%m-%d %H:%M:%S}" if as_of else "never"
+
+
+protection = StreamCopyProtection()

@@ -31,3 +31,20 @@ def signed_seconds(value: Any) -> float:
 
 def _shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else str(value)[:40]
+
+
+def written(duration_seconds: float | None) -> str:
+    """Seconds as people read them: ``1h 02m``, ``12m 30s``, ``4.2s``; ``–`` for none."""
+    if duration_seconds is None:
+        return "–"
+    if duration_seconds < 60:
+        return f"{duration_seconds:.3g}s"
+    whole = round(duration_seconds)
+    days, rest = divmod(whole, SECONDS["d"])
+    hours, rest = divmod(rest, SECONDS["h"])
+    minutes, left = divmod(rest, SECONDS["m"])
+    if days:
+        return f"{days}d {hours:02d}h"
+    if hours:
+        return f"{hours}h {minutes:02d}m"
+    return f"{minutes}m {left:02d}s" if left else f"{minutes}m"

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from drills import plugins
-from drills.checked import Checked, Complaint, complaints
+from drills.checked import Complaint, complaints
 from drills.errors import ConfigurationError, UsageError
 from drills.estate_file import (
     DEFAULT_IDS,
@@ -45,7 +45,7 @@ SAMPLE_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
 def read_estate(path: Path) -> Estate:
-    """Read and check an estate file. Raises ConfigurationError with every problem of the file, UsageError without one."""
+    """Read and check an estate file. Raises ConfigurationError with all its problems, UsageError if unreadable."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -140,7 +140,8 @@ class _Reading:
             self.complain(
                 path, "'response.detect': the key 'default' is missing, for every other scenario", at_key=True
             )
-        known = ["default", *plugins.scenario_names()]
+        beside = (path.stem for path in self.folder.parent.glob("scenarios/*.py"))
+        known = {"default", *plugins.scenario_names(), *beside}
         for name in part.detect:
             if name not in known:
                 self.complain(
@@ -159,7 +160,8 @@ class _Reading:
             if not isinstance(node, dict):
                 self.complain(path, f"expected a store as a mapping with a name and a kind, found {shown(node)}")
                 continue
-            name = node.get("name") if isinstance(node.get("name"), str) else f"number {index + 1}"
+            given = node.get("name")
+            name = given if isinstance(given, str) else f"number {index + 1}"
             if name in found:
                 self.complain((*path, "name"), f"a second store is named {name!r}; expected a name of its own")
             found[name] = self._store(name, node, path)
@@ -238,7 +240,8 @@ class _Reading:
 
     def _protection(self, node: Any, kind: Any, path: At, within: str) -> ProtectionUse | None:
         """``name``, or ``{name: {option: value}}``."""
-        name, options = node, {}
+        name: Any = node
+        options: Any = {}
         if isinstance(node, dict) and len(node) == 1:
             name, options = next(iter(node.items()))
             path = (*path, name)
@@ -314,7 +317,7 @@ class _Reading:
         except KeyError as error:
             self.complain(where, f"record {len(seen) + 1} of {within} lacks {error}, which the store needs")
             return spec
-        except Exception as error:  # whatever a kind of store says about a record is about the file
+        except Exception as error:  # noqa: BLE001 - whatever a kind of store says about a record is about the file
             self.complain(
                 where, f"record {len(seen) + 1} of {within} cannot be stored: {type(error).__name__}: {error}"
             )
@@ -363,7 +366,7 @@ def _key_attributes(kind: StoreKind, config: Any, record: Mapping[str, Any]) -> 
     for name in record:
         try:
             kind.key_of(config, {other: value for other, value in record.items() if other != name})
-        except Exception:  # noqa: BLE001, PERF203 - a kind refuses a record without its key in its own way.
+        except Exception:  # noqa: BLE001 - a kind refuses a record without its key in its own way.
             found.add(name)
     return frozenset(found)
 

@@ -1,7 +1,7 @@
 """Finds scenarios and estates, protections and kinds of store: built in, from entry points, and the user's own.
 
-The user's ``./scenarios`` and ``./fixtures`` win over entry points, and those over what is built in. Files are loaded by
-their path and never by a module name, so that a user's ``bulk_erase.py`` is the user's. Entry points of the groups
+The user's ``./scenarios`` and ``./fixtures`` win over entry points, and those over what is built in. Files are loaded
+by their path and never by a module name, so that a user's ``bulk_erase.py`` is the user's. Entry points of the groups
 ``drills.scenarios``, ``drills.estates``, ``drills.protections`` and ``drills.stores`` point at a Scenario, at the path
 of an estate file, at a protection and at a kind of store.
 """
@@ -144,7 +144,7 @@ def estate_names() -> tuple[str, ...]:
 
 
 def load_estate(name_or_file: str) -> Estate:
-    """The estate of this name, or in this file. Raises UsageError for an unknown one, ConfigurationError for errors in it."""
+    """The estate of this name, or in this file. Raises UsageError for an unknown one, ConfigurationError for errors."""
     from drills.estate import read_estate
 
     return read_estate(estate_path(name_or_file))
@@ -224,7 +224,8 @@ def _load(point: importlib.metadata.EntryPoint, what: str) -> Any:
         return point.load()
     except Exception as error:
         raise UsageError(
-            f"the {what} {point.name!r} of the entry point {point.value} cannot be loaded: {type(error).__name__}: {error}"
+            f"the {what} {point.name!r} of the entry point {point.value} cannot be loaded: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 

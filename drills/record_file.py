@@ -15,6 +15,8 @@ from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from drills.checked import Checked
 from drills.errors import ConfigurationError
 from drills.locations_in_yaml import shown
@@ -28,7 +30,7 @@ class RecordsFrom(Checked):
     """``records_from:`` of a store: the file, and the types of attributes that its format cannot express."""
 
     file: str
-    types: dict[str, AttributeType] = {}
+    types: dict[str, AttributeType] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """How one attribute of a record is made: the forms an estate file can name.
 
-Each form is one class. ``draws`` prepares once whatever costs (a pool drawn from Faker, a compiled template) and returns
-a cheap function of the random numbers, the record's number and the record so far. Only ``random()`` and ``getrandbits()``
-are asked of the random numbers: they give the same on every Python.
+Each form is one class. ``draws`` prepares once whatever costs (a pool drawn from Faker, a compiled template) and
+returns a cheap function of the random numbers, the record's number and the record so far. Only ``random()`` and
+``getrandbits()`` are asked of the random numbers: they give the same on every Python.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _SIZES = {"": 1, "B": 1, "KB": 1024}
 class Making(Protocol):
     """What the forms of one store's records are made with."""
 
-    started: datetime
+    @property
+    def started(self) -> datetime: ...
 
     def pool(self, provider: str, locale: str, options: Mapping[str, Any]) -> list[Any]:
         """Values of a Faker provider, as plain values; always the same for a seed."""

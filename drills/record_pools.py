@@ -30,7 +30,8 @@ class UnknownName(ValueError):
 def _faker(locale: str) -> Generator:
     if locale not in AVAILABLE_LOCALES:
         raise UnknownName(f"unknown Faker locale {locale!r}{did_you_mean(locale, AVAILABLE_LOCALES)}")
-    return Faker(locale, use_weighting=False).factories[0]
+    generator: Generator = Faker(locale, use_weighting=False).factories[0]
+    return generator
 
 
 @functools.lru_cache(maxsize=32)
@@ -50,7 +51,7 @@ def check(provider: str, locale: str, options: Mapping[str, Any]) -> None:
         faker = _faker(locale)
         faker.seed_instance(0)
         plain(getattr(faker, provider)(**options))
-    except Exception as error:  # whatever a provider raises, it is about the options it was given
+    except Exception as error:  # noqa: BLE001 - whatever a provider raises, it is about the options it was given
         raise ValueError(f"Faker's {provider!r} does not work here: {type(error).__name__}: {error}") from None
 
 

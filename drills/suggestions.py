@@ -13,7 +13,7 @@ def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'orders'?``, or what there is when nothing is near, or nothing when there is too much to list."""
+    """``; did you mean 'orders'?``, or all there is when nothing is near, or nothing when that is too much."""
     names = list(known)
     near = nearest(word, names)
     if near:

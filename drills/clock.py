@@ -71,14 +71,15 @@ class SimulatedClock:
         self._on_move = on_move
         self._queue: list[Event] = []
         self._order = itertools.count()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held while events run; whoever must not be interleaved with them takes it too."""
 
     def now(self) -> datetime:
         return self._now
 
     def call_at(self, due: datetime, action: Callable[[], None]) -> Event:
         """Run ``action`` once at ``due`` (at once-next if that is past)."""
-        with self._lock:
+        with self.lock:
             event = Event(max(due, self._now), next(self._order), action)
             heapq.heappush(self._queue, event)
             return event
@@ -92,7 +93,7 @@ class SimulatedClock:
 
     def run_until(self, deadline: datetime) -> None:
         """Advance to ``deadline``, running every event due up to and including it."""
-        with self._lock:
+        with self.lock:
             while self._queue and self._queue[0].due <= deadline:
                 event = heapq.heappop(self._queue)
                 if event.cancelled:

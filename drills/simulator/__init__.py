@@ -1,0 +1,35 @@
+"""The simulated AWS: moto, with what disaster recovery relies on made true.
+
+Use it without a drill, as a context manager; inside, plain boto3 clients reach it and nothing else::
+
+    with SimulatedAWS(seed=7) as aws:
+        table = aws.session("111111111111", "eu-west-1").resource("dynamodb").Table("orders")
+        aws.clock.sleep(3600)
+        with aws.region_down("eu-west-1"):
+            ...
+        aws.close_account("111111111111")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from drills.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from drills.simulator.aws import SimulatedAWS
+
+__all__ = ["SimulatedAWS"]
+
+
+def __getattr__(name: str) -> Any:
+    # moto takes half a second to import: only those who use the simulator pay for it.
+    if name != "SimulatedAWS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from drills.simulator.aws import SimulatedAWS
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] in ("moto", "time_machine", "sortedcontainers"):
+            raise MissingExtra("simulated", f"the simulated AWS (module {error.name})") from error
+        raise
+    return SimulatedAWS

@@ -1,0 +1,90 @@
+"""Everything that is replaced in moto, with the reason.
+
+Each part of the simulator lists its own ``REPLACEMENTS``; here they are gathered, put in place and taken back. The
+digest is of the replaced thing's source in the moto release it was written for; a test compares it with what is
+installed, so that a moto that changes any of it is noticed before a drill relies on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+MOTO = "5.2.5"
+PARTS = (
+    "drills.simulator.accounts",
+    "drills.simulator.dynamodb.table",
+    "drills.simulator.dynamodb.transactions",
+    "drills.simulator.dynamodb.operations",
+    "drills.simulator.dynamodb.recovery",
+    "drills.simulator.dynamodb.backups",
+    "drills.simulator.dynamodb.ttl",
+    "drills.simulator.dynamodb.streams",
+    "drills.simulator.dynamodb.global_tables",
+    "drills.simulator.dynamodb.exports",
+    "drills.simulator.dynamodb.settings",
+    "drills.simulator.functions",
+    "drills.simulator.event_sources",
+    "drills.simulator.alarms",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """One thing of moto's, ``module:Class.attribute``, and what stands in its place."""
+
+    target: str
+    replacement: Any
+    reason: str
+    digest: str = ""
+
+    @property
+    def owner_and_name(self) -> tuple[Any, str]:
+        module, _, path = self.target.partition(":")
+        owner: Any = importlib.import_module(module)
+        *parents, name = path.split(".")
+        for parent in parents:
+            owner = getattr(owner, parent)
+        return owner, name
+
+    def original(self) -> Any:
+        owner, name = self.owner_and_name
+        return inspect.getattr_static(owner, name)
+
+    def digest_now(self) -> str:
+        """The digest of the source that is installed."""
+        original = self.original()
+        unwrapped = original.fget if isinstance(original, property) else getattr(original, "__func__", original)
+        return hashlib.sha256(inspect.getsource(unwrapped).encode()).hexdigest()[:12]
+
+
+def parts() -> list[Any]:
+    """The modules of the simulator that replace or serve something."""
+    return [importlib.import_module(name) for name in PARTS if importlib.util.find_spec(name)]
+
+
+def replacements() -> tuple[Replacement, ...]:
+    """All of them."""
+    return tuple(one for part in parts() for one in getattr(part, "REPLACEMENTS", ()))
+
+
+class Replaced:
+    """All replacements in place, between ``install`` and ``restore``."""
+
+    def __init__(self) -> None:
+        self._originals: list[tuple[Any, str, Any]] = []
+
+    def install(self) -> None:
+        for one in replacements():
+            owner, name = one.owner_and_name
+            self._originals.append((owner, name, inspect.getattr_static(owner, name)))
+            setattr(owner, name, one.replacement)
+
+    def restore(self) -> None:
+        while self._originals:
+            owner, name, original = self._originals.pop()
+            setattr(owner, name, original)

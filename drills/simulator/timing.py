@@ -1,0 +1,109 @@
+"""How long AWS takes: medians and spreads, per operation, by size.
+
+T = median · exp(σ·z). A figure that rests on an assumption rather than on a published or measured one says so.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Z95 = 1.6448536269514722
+MINUTE = 60.0
+UNITS_COLD = 4_000.0
+UNITS_LIMIT = 40_000.0
+DOUBLING_SECONDS = 30 * MINUTE
+KB_PER_GB = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How big a resource is reckoned to be."""
+
+    size_gb: float
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class Modelled:
+    """One duration, in seconds: the one to use, and the median and 95th percentile it comes from."""
+
+    seconds: float
+    p50_seconds: float
+    p95_seconds: float
+    assumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operation: its median by size and details, its spread, and whether it rests on an assumption."""
+
+    median_seconds: Callable[[Size, dict[str, float]], float]
+    sigma: float
+    assumed: bool
+    basis: str
+
+
+def _table_restore(size: Size, details: dict[str, float]) -> float:
+    gigabytes = size.size_gb
+    skew, indexes = details.get("skew", 1.0), details.get("gsis", 0.0)
+    minutes = 20 + 17 * (min(gigabytes, 10) / 10) * skew * (1 + 0.5 * indexes)
+    return (minutes + 5 * math.log10(max(1.0, gigabytes / 10))) * MINUTE
+
+
+def _refill(size: Size, details: dict[str, float]) -> float:
+    """Seconds to write the table anew at one write unit per KB, the rate doubling until the table's limit."""
+    units = max(size.size_gb * KB_PER_GB, float(size.items))
+    if details.get("warm", 0.0):
+        return units / UNITS_LIMIT
+    seconds, rate = 0.0, UNITS_COLD
+    while rate < UNITS_LIMIT and units > rate * DOUBLING_SECONDS:
+        units -= rate * DOUBLING_SECONDS
+        seconds += DOUBLING_SECONDS
+        rate = min(rate * 2, UNITS_LIMIT)
+    return seconds + units / rate
+
+
+def _read_through(size: Size, _: dict[str, float]) -> float:
+    # One read unit is 8 KB when read eventually consistently, which a comparison after the writes have ended may be.
+    return max(size.size_gb * KB_PER_GB / 8, float(size.items) / 2) / UNITS_LIMIT
+
+
+def _flat(seconds: float) -> Callable[[Size, dict[str, float]], float]:
+    return lambda _size, _details: seconds
+
+
+ROWS: dict[str, Row] = {
+    "dynamodb.restore": Row(_table_restore, 0.5, True, "AWS: at least about 20 minutes, 95 % under an hour; shape (A)"),
+    "dynamodb.restore_cross_region": Row(
+        lambda size, details: 1.3 * _table_restore(size, details), 0.5, True, "as a restore, × 1.3 (A)"
+    ),
+    "dynamodb.backup": Row(_flat(2 * MINUTE), 0.5, False, "AWS: minutes, whatever the size"),
+    "dynamodb.refill": Row(_refill, 0.1, False, "computed from the write units of an on-demand table"),
+    "dynamodb.verify": Row(_read_through, 0.1, True, "computed: one scan at the table's read limit (A)"),
+    "dynamodb.stream_poll": Row(_flat(0.125), 0.0, False, "Lambda developer guide: four polls a second"),
+    "dynamodb.global_table_lag": Row(_flat(0.8), 0.8, False, "AWS: typically within a second"),
+    "dynamodb.ttl_deletion": Row(_flat(30 * MINUTE), 0.8, True, "AWS: within days; typical (A)"),
+    "dynamodb.export": Row(
+        lambda size, _: (10 + size.size_gb / 100 * 5) * MINUTE, 0.5, True, "AWS: minutes and up; shape (A)"
+    ),
+    "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),
+}
+
+
+class TimingModel:
+    """Durations by operation. ``draw`` None: medians; else each duration is drawn."""
+
+    def __init__(self, rows: dict[str, Row] | None = None, draw: random.Random | None = None) -> None:
+        self._rows = {**ROWS, **(rows or {})}
+        self._draw = draw
+
+    def duration(self, operation: str, size: Size, **details: float) -> Modelled:
+        """The duration of one operation. KeyError names an operation the model does not have."""
+        row = self._rows[operation]
+        median = row.median_seconds(size, details)
+        p95 = median * math.exp(Z95 * row.sigma)
+        z = self._draw.gauss(0, 1) if self._draw else 0.0
+        return Modelled(median * math.exp(row.sigma * z), median, p95, row.assumed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from drills.locations_in_yaml import Path, shown
-from drills.suggestions import did_you_mean
+from drills.suggestions import did_you_mean, nearest
 
 
 class Checked(BaseModel):
@@ -22,11 +22,23 @@ class Checked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One thing wrong with the content: at which path, whether the key or the value is meant."""
+    """One thing wrong with the content: at which path, whether the key or the value is meant.
+
+    ``missing`` is the key that is not there, ``meant`` are the keys that an unknown one was probably meant to be.
+    """
 
     path: Path
     message: str
     at_key: bool = False
+    missing: str | None = None
+    meant: tuple[str, ...] = ()
+
+
+def without_echoes(found: Iterable[Complaint]) -> list[Complaint]:
+    """A key that stands there misspelt is not missing as well."""
+    found = list(found)
+    misspelt = {(complaint.path[:-1], key) for complaint in found for key in complaint.meant}
+    return [complaint for complaint in found if (complaint.path, complaint.missing) not in misspelt]
 
 
 def complaints(
@@ -50,10 +62,13 @@ def _complaint(
     if details["type"] == "extra_forbidden":
         known = _keys_at(model, loc[:-1]) + (more_keys if len(loc) == 1 else ())
         parent = f" of {dotted(loc[:-1])!r}" if loc[:-1] else ""
-        return Complaint(path, f"unknown key {str(loc[-1])!r}{parent}{where}{did_you_mean(str(loc[-1]), known)}", True)
+        word = str(loc[-1])
+        message = f"unknown key {word!r}{parent}{where}{did_you_mean(word, known)}"
+        return Complaint(path, message, True, meant=tuple(nearest(word, known)))
     if details["type"] == "missing":
         parent = f" of {dotted(loc[:-1])!r}" if loc[:-1] else ""
-        return Complaint(path[:-1], f"the key {str(loc[-1])!r}{parent} is missing{where}", True)
+        missing = str(loc[-1])
+        return Complaint(path[:-1], f"the key {missing!r}{parent} is missing{where}", True, missing=missing)
     name = f"{dotted(loc)!r}{where}" if loc else within or "the file"
     return Complaint(path, f"{name}: {_expectation(details)}")
 
@@ -65,6 +80,9 @@ def _expectation(details: ErrorDetails) -> str:
         return f"expected a mapping, found {shown(details['input'])}"
     if details["type"] == "literal_error" and isinstance(details["input"], str):
         return f"expected {details['ctx']['expected']}, found {shown(details['input'])}"
+    if details["type"] == "too_short":
+        least, found = details["ctx"]["min_length"], details["ctx"]["actual_length"]
+        return f"expected at least {least} item{'s' if least > 1 else ''}, found {found or 'none'}"
     expected = details["msg"].removeprefix("Input should be ").partition(",")[0]
     expected = expected.removeprefix("a valid ").removeprefix("an valid ")
     word = {"number": "a number", "integer": "a whole number", "string": "text", "list": "a list"}.get(expected)

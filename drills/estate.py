@@ -10,11 +10,12 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from drills import plugins
-from drills.checked import Complaint, complaints
+from drills.checked import Complaint, complaints, without_echoes
 from drills.errors import ConfigurationError, UsageError
 from drills.estate_file import (
     DEFAULT_IDS,
     DEFAULT_REGIONS,
+    NAMED,
     ROLES,
     AccountsPart,
     EstatePart,
@@ -68,9 +69,14 @@ def parse_estate(text: str, *, file: str, name: str, folder: Path) -> Estate:
     located = read_yaml(text, file)
     reading = _Reading(located, folder)
     estate = reading.estate(name, text)
-    problems = [*located.problems, *(located.problem(c.path, c.message, at_key=c.at_key) for c in reading.complaints)]
-    if problems or estate is None:
-        raise complain(file, problems)
+    problems = [
+        located.problem(found.path, found.message, at_key=found.at_key) for found in without_echoes(reading.complaints)
+    ]
+    # What could not be read as YAML was put down as nothing; that is not wrong a second time.
+    unreadable = {(problem.line, problem.column) for problem in located.problems}
+    problems = [problem for problem in problems if (problem.line, problem.column) not in unreadable]
+    if problems or located.problems or estate is None:
+        raise complain(file, [*located.problems, *problems])
     return estate
 
 
@@ -81,6 +87,7 @@ class _Reading:
         self.data = located.data
         self.folder = folder
         self.complaints: list[Complaint] = []
+        self.all_named = True
 
     def complain(self, path: At, message: str, *, at_key: bool = False) -> None:
         self.complaints.append(Complaint(path, message, at_key))
@@ -162,9 +169,11 @@ class _Reading:
                 continue
             given = node.get("name")
             name = given if isinstance(given, str) else f"number {index + 1}"
+            store = self._store(name, node, path)
             if name in found:
                 self.complain((*path, "name"), f"a second store is named {name!r}; expected a name of its own")
-            found[name] = self._store(name, node, path)
+            found.setdefault(name, store)
+            self.all_named &= isinstance(given, str) and NAMED.fullmatch(name) is not None
         return found
 
     def _store(self, name: str, node: dict[str, Any], path: At) -> Store | None:
@@ -175,7 +184,7 @@ class _Reading:
         common = {key: value for key, value in node.items() if key in StorePart.model_fields}
         part: StorePart | None = self.checked(StorePart, common, path, within)
         config = self._config(kind, own, path, within) if kind else None
-        protections = self._protections(node.get("protections"), node.get("kind"), path, within)
+        protections = self._protections(node.get("protections"), kind, path, within)
         records = self._records(name, node, path)
         if part is not None:
             self._check_mix(part, path, within)
@@ -225,7 +234,7 @@ class _Reading:
 
     # --- Protections
 
-    def _protections(self, nodes: Any, kind: Any, path: At, within: str) -> list[ProtectionUse]:
+    def _protections(self, nodes: Any, kind: StoreKind | None, path: At, within: str) -> list[ProtectionUse]:
         found: list[ProtectionUse] = []
         for index, node in enumerate(nodes if isinstance(nodes, list) else []):
             use = self._protection(node, kind, (*path, "protections", index), within)
@@ -238,7 +247,7 @@ class _Reading:
                 found.append(use)
         return found
 
-    def _protection(self, node: Any, kind: Any, path: At, within: str) -> ProtectionUse | None:
+    def _protection(self, node: Any, kind: StoreKind | None, path: At, within: str) -> ProtectionUse | None:
         """``name``, or ``{name: {option: value}}``."""
         name: Any = node
         options: Any = {}
@@ -256,10 +265,11 @@ class _Reading:
         except UsageError as error:
             self.complain(path, f"{within}: {error}", at_key=True)
             return None
-        if isinstance(kind, str) and protection.kind != kind:
+        if kind is not None and protection.kind != kind.name:
             self.complain(
                 path,
-                f"the protection {name!r} in {within} is for stores of kind {protection.kind!r}, found kind {kind!r}",
+                f"the protection {name!r} in {within} is for stores of kind {protection.kind!r}, "
+                f"found kind {kind.name!r}",
                 at_key=True,
             )
             return None
@@ -268,7 +278,10 @@ class _Reading:
         except ValidationError as error:
             self.complaints.extend(complaints(error, None, path, f"the protection {name!r} in {within}"))
         except (ValueError, TypeError) as error:
-            self.complain(path, f"the protection {name!r} in {within}: {error}", at_key=True)
+            # Protections begin such a message with the option, as in "every: expected …".
+            option = str(error).partition(":")[0]
+            place = (*path, option) if option in (options or {}) else path
+            self.complain(place, f"the protection {name!r} in {within}: {error}", at_key=True)
         return ProtectionUse(name, options or {})
 
     # --- Records
@@ -346,6 +359,9 @@ class _Reading:
     def _check_resource(self, resource: str, stores: Mapping[str, Store | None], path: At, within: str) -> None:
         name, slash, protection = resource.partition("/")
         if name not in stores:
+            if not self.all_named:
+                # The store it names may be the one whose name is wrong.
+                return
             self.complain(path, f"{within} names the store {name!r}, which does not exist{did_you_mean(name, stores)}")
             return
         store = stores[name]
@@ -373,3 +389,6 @@ def _key_attributes(kind: StoreKind, config: Any, record: Mapping[str, Any]) -> 
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(repr(name) for name in sorted(names))
+
+
+REFERENCE = ""

@@ -17,7 +17,7 @@ DEFAULT_REGIONS = {"production": "eu-west-1", "vault": "eu-central-1", "recovery
 
 
 def _account_id(value: Any) -> Any:
-    text = f"{value:012d}" if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else value
+    text = str(value) if isinstance(value, int) and value < 10**12 else value
     if not isinstance(text, str) or not re.fullmatch(r"[0-9]{12}", text):
         raise ValueError(f"expected an account id of 12 digits, found {shown(value)}")
     return text
@@ -29,8 +29,11 @@ def _region(value: str) -> str:
     return value
 
 
+NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value):
+    if NAMED.fullmatch(value) is None:
         raise ValueError(f"expected a name of letters, digits, '_', '-' and '.', at most 100, found {shown(value)}")
     return value
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field, ValidationError
 
-from drills.checked import Checked, Complaint, complaints
+from drills.checked import Checked, Complaint, complaints, without_echoes
 from drills.locations_in_yaml import Path, shown
 from drills.record_file import FileRecords
 from drills.record_forms import BARE_WORDS, FORMS, Draw, FakerForm, Form, Record, below
@@ -186,7 +186,7 @@ def read_attributes(store: str, node: Any, path: Path) -> tuple[MadeRecords | No
                 )
         attributes.append(attribute)
     if reading.complaints:
-        return None, reading.complaints
+        return None, without_echoes(reading.complaints)
     return MadeRecords(store, tuple(attributes)), []
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.clock import Clock
-from drills.handlers.stream_copy import Applier, Change, Retryable, change_of
+from drills.handlers.stream_copy import Applier, Change, Retryable, change_of, version_of
+from drills.stream_copy.images import BEGINNING
 from drills.stream_copy.model import Clients, StreamCopy
-from drills.stream_copy.rows import moment, read_row
+from drills.stream_copy.rows import BackfillState, moment, read_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class _Run:
         self.clock = clock
         self.dynamodb = clients("vault", "dynamodb")
         self.s3 = clients("vault", "s3")
+        self.backfill = BackfillState.read(self.dynamodb, copy.marker_table)
         self.applier = Applier(self.dynamodb, copy.copy_table, copy.marker_table, copy.options.tombstone_hours)
 
     def run(self) -> Redriven:
@@ -60,6 +62,8 @@ class _Run:
             change = change_of(json.loads(body)["record"], 0)
         except Exception as error:
             raise _Refused(f"cannot be understood: {type(error).__name__}: {error}") from error
+        if self.backfill is not None and change.version < version_of(self.backfill.label, BEGINNING):
+            return self._covered_by_backfill(self.backfill)
         marker = read_row(self.dynamodb, self.copy.marker_table, change.marker)
         if not marker and self._tombstone_may_be_gone(body):
             raise _Refused(
@@ -67,6 +71,15 @@ class _Run:
                 "may have been deleted since. A backfill settles what it is now; then delete this object."
             )
         return bool(self.applier.apply([change], self._refused))
+
+    @staticmethod
+    def _covered_by_backfill(backfill: BackfillState) -> bool:
+        # What the source no longer had by then left no trace in the copy: applying this would bring it back.
+        if backfill.finished_at is None:
+            raise _Refused(
+                f"the backfill for the stream {backfill.label} is not finished and may cover this: finish it"
+            )
+        return False
 
     def _tombstone_may_be_gone(self, body: bytes) -> bool:
         at = moment(

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from moto import mock_aws
@@ -247,7 +247,7 @@ class CopyMachine(RuleBasedStateMachine):
 
     # --- what the operators do
 
-    @rule(data=st.data(), calls=st.one_of(st.none(), st.integers(0, 30)), key=st.sampled_from(KEYS))
+    @rule(data=st.data(), calls=st.one_of(st.none(), st.none(), st.integers(0, 30)), key=st.sampled_from(KEYS))
     def fill(self, data: st.DataObject, calls: int | None, key: str) -> None:
         """A backfill for the newest stream while the source is written; it may be killed."""
         if not self.on:
@@ -318,12 +318,21 @@ class CopyMachine(RuleBasedStateMachine):
 
 TestCopy = CopyMachine.TestCase
 TestCopy.settings = settings(
-    max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=20,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    phases=[Phase.generate],
 )
 
 
 @pytest.mark.soak
-class TestCopyForLong(CopyMachine.TestCase):  # type: ignore[name-defined,misc]
+class TestCopyForLong(CopyMachine.TestCase):  # type: ignore[misc,valid-type]
     settings = settings(
-        max_examples=300, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=300,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
     )

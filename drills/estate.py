@@ -22,6 +22,7 @@ from drills.estate_file import (
     ResponsePart,
     StorePart,
 )
+from drills.estate_reference import REFERENCE
 from drills.locations_in_yaml import LocatedYAML, complain, read_yaml, shown
 from drills.locations_in_yaml import Path as At
 from drills.model import (
@@ -41,6 +42,7 @@ from drills.records import RecordsSpec, make_records, read_attributes, with_keys
 from drills.stores import StoreKind
 from drills.suggestions import did_you_mean
 
+__all__ = ["REFERENCE", "parse_estate", "read_estate"]
 SAMPLE_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """When the sample records begin that a file is tried with; nothing of them is kept."""
 
@@ -389,6 +391,3 @@ def _key_attributes(kind: StoreKind, config: Any, record: Mapping[str, Any]) -> 
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(repr(name) for name in sorted(names))
-
-
-REFERENCE = ""

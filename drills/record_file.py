@@ -20,7 +20,7 @@ from pydantic import Field
 from drills.checked import Checked
 from drills.errors import ConfigurationError
 from drills.locations_in_yaml import shown
-from drills.record_forms import Record, below
+from drills.record_drawing import Record, below
 from drills.suggestions import did_you_mean
 
 AttributeType = Literal["string", "number", "boolean", "base64", "set", "json"]

@@ -14,7 +14,7 @@ from faker import Faker
 from faker.config import AVAILABLE_LOCALES
 from faker.generator import Generator
 
-from drills.record_forms import plain
+from drills.record_drawing import plain
 from drills.suggestions import did_you_mean
 
 POOL_VALUES = 500

@@ -18,8 +18,9 @@ from pydantic import Field, ValidationError
 
 from drills.checked import Checked, Complaint, complaints, without_echoes
 from drills.locations_in_yaml import Path, shown
+from drills.record_drawing import Draw, Record, below
 from drills.record_file import FileRecords
-from drills.record_forms import BARE_WORDS, FORMS, Draw, FakerForm, Form, Record, below
+from drills.record_forms import BARE_WORDS, FORMS, FakerForm, Form
 from drills.suggestions import did_you_mean
 
 CHANGED_AT_ONCE = 3

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +16,17 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from drills import plugins
-from drills.checked import Checked
+from drills.checked import Checked, _model_within
 from drills.durations import seconds, written
 from drills.errors import ConfigurationError, UsageError
 from drills.estate import REFERENCE, parse_estate, read_estate
 from drills.estate_file import EstatePart, StorePart
+from drills.estate_reference import RECORD_FORMS
+from drills.locations_in_yaml import read_yaml
 from drills.model import Estate, ProtectionUse
-from drills.record_forms import FORMS
+from drills.record_file import RecordsFrom
+from drills.record_forms import FORMS, Form
+from drills.records import Presence, read_attributes
 
 GOOD = """\
 summary: Two tables.
@@ -220,8 +225,8 @@ def test_aliases_and_merge_keys() -> None:
         ("{order_id: uuid, total", "{id: uuid, total", "8:14: record 1 of store 'orders' lacks 'order_id', which the store needs"),
         ("{order_id: uuid, total", "{order_id: uuid, refuse",
          "8:14: record 1 of store 'orders' cannot be stored: ValueError: the shelf refuses it"),
-        ("{order_id: uuid, total", "{order_id: nmae, total",
-         "8:25: attribute 'order_id' in store 'orders': unknown Faker provider 'nmae'; did you mean 'name'?"),
+        ("{order_id: uuid, total", "{order_id: {uuiid: }, total",
+         "8:26: attribute 'order_id' in store 'orders': unknown form 'uuiid'; did you mean 'uuid'?"),
         ("    records: {order_id: uuid, total: {decimal: {max: 10}}}\n", "",
          "5:5: expected either 'records' or 'records_from' in store 'orders', found neither"),
         ("    records: {order_id: uuid, total: {decimal: {max: 10}}}\n", "    records_from: orders.jsonl\n",
@@ -342,6 +347,7 @@ def test_any_text(text: str) -> None:
     either_an_estate_or_an_error_with_a_place(text)
 
 
+TEXTS = st.text() | st.text(alphabet="{}[],:&*!?|>'\"#%@`-\n ab01.~<_\\")
 PARTS = st.sampled_from(
     [*"{}[],:&*!?|>'\"#%@`-\n ", "  ", "\n  - ", "<<", "~", "null", "true", "1e400", "-1", "0x", "5m", "&a", "*a", "!!int", "é", "𝒜"]
 )  # fmt: skip
@@ -368,30 +374,66 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(
-    JSON, st.sampled_from(["stores", "modules", "response", "accounts", "records", "protections", "key", "objectives"])
-)
-def test_any_value_in_any_place(value: Any, place: str) -> None:
-    import yaml
+PLACES = ["stores", "modules", "response", "accounts", "records", "records_from", "protections", "key", "objectives"]
 
-    data = yaml.safe_load(GOOD)
+
+def put_in_place(value: Any, place: str) -> None:
+    data = read_yaml(GOOD, "good").data
     holder = data if place in data else data["stores"][0]
     holder[place] = value
-    either_an_estate_or_an_error_with_a_place(json.dumps(data))
+    either_an_estate_or_an_error_with_a_place(json.dumps(data, default=str))
+
+
+@settings(deadline=None)
+@given(JSON, st.sampled_from(PLACES))
+def test_any_value_in_any_place(value: Any, place: str) -> None:
+    put_in_place(value, place)
+
+
+@pytest.mark.soak
+@settings(max_examples=4000, suppress_health_check=[HealthCheck.too_slow])
+@given(TEXTS)
+def test_any_text_for_long(text: str) -> None:
+    either_an_estate_or_an_error_with_a_place(text)
+
+
+@pytest.mark.soak
+@settings(max_examples=3000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(JSON, st.sampled_from(PLACES))
+def test_any_value_in_any_place_for_long(value: Any, place: str) -> None:
+    put_in_place(value, place)
 
 
 # --- The reference -------------------------------------------------------------------------------------------------
 
 
 def keys_of(model: type[Any]) -> set[str]:
-    return {info.alias or name for name, info in model.model_fields.items()}
+    """The keys of a model and of the models within it."""
+    found = set()
+    for name, info in model.model_fields.items():
+        found.add(info.alias or name)
+        inner = _model_within(info.annotation)
+        found |= keys_of(inner) if inner is not None and inner is not Form else set()
+    return found
 
 
 def test_the_reference_has_every_key_and_every_form() -> None:
-    models: list[type[Any]] = [EstatePart, StorePart, *FORMS.values()]
-    models += [type(getattr(EstatePart(stores=[1]), name)) for name in ("accounts", "response")]
-    for key in {key for model in models for key in keys_of(model)} | set(FORMS) - {"forms", "entries", "values"}:
-        assert f"`{key}" in REFERENCE or f".{key}" in REFERENCE or f"{key}:" in REFERENCE, key
+    shorthands = {form.shorthand for form in FORMS.values()} - {"of", "provider"}
+    known = {key for model in (EstatePart, StorePart, RecordsFrom, Presence, *FORMS.values()) for key in keys_of(model)}
+    for key in sorted(known | set(FORMS)):
+        if key not in shorthands or key in FORMS:
+            assert re.search(rf"[`.{{\s]{key}[`:]", REFERENCE), key
+
+
+def test_every_form_of_the_reference_is_accepted() -> None:
+    """What the table shows can be copied from it."""
+    rows = RECORD_FORMS.splitlines()[2:]
+    forms = [form for row in rows if row.startswith("|") for form in re.findall(r"`([^`]+)`", row.split(" | ")[0])]
+    assert len(forms) > 15
+    for form in forms:
+        spec, wrong = read_attributes("s", read_yaml(f"email: email\na: {form}", "f").data, ())
+        assert wrong == []
+        assert spec is not None
 
 
 def test_durations() -> None:

@@ -64,7 +64,9 @@ class Recovery:
         for use in self.site.store.protections:
             self.site.attempting(use.name)
             if done and paths == "preferred":
-                self.site.note("skipped", reason="an earlier path was cut over and only the preferred one was asked for")
+                self.site.note(
+                    "skipped", reason="an earlier path was cut over and only the preferred one was asked for"
+                )
             else:
                 done |= self._attempt(use)
             self.site.attempting(None)
@@ -87,7 +89,9 @@ class Recovery:
                 self._check(cut_over(self.site, at, self.respond))
         except Exception as error:  # noqa: BLE001 - whatever breaks on a path is that path's result.
             kind = "attempt.failed" if not isinstance(error, OUT_OF_REACH) else "attempt.refused"
-            self.site.note("attempt.failed", phase=self._phase_now, error=f"{type(error).__name__}: {error}", cause=kind)
+            self.site.note(
+                "attempt.failed", phase=self._phase_now, error=f"{type(error).__name__}: {error}", cause=kind
+            )
             return False
         else:
             return True

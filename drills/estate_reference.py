@@ -33,8 +33,8 @@ number}}`; types are `string`, `number`, `boolean`, `base64`, `set`, `json` | |
 erasure removes a person's data for good and must never be undone by a restore | 3, 5, 1, 0 |
 | `protections` | a list in order of preference: a name, or `{name: {option: value}}` | must be given |
 | `objectives.rto`, `objectives.rpo` | what is demanded | must be given |
-| `production.size_gb`, `production.items` | the size to reckon with: a drill with few records predicts durations for it \
-| must be given |
+| `production.size_gb`, `production.items` | the size to reckon with: a drill with few records predicts \
+durations for it | must be given |
 
 Durations are written with their unit: `90s`, `15m`, `4h`, `1d`, `1h30m`. Numbers stay exact.
 """
@@ -59,7 +59,8 @@ RECORD_FORMS = """\
 | `{const: ""}` | always the same, `null` included |
 | `{time: {from: -1h, to: 7d, as: iso}}` | a moment around the drill's start; `as` is `epoch` (seconds, as a time to \
 live needs; the default), `milliseconds` or `iso` |
-| `{template: "{email} no. {n}"}`, `{ref: email}` | made of attributes that stand before it; `{n}` is the record's number |
+| `{template: "{email} no. {n}"}`, `{ref: email}` | made of attributes that stand before it; `{n}` is the record's \
+number |
 
 Beside a form, `share: 0.1` gives the attribute to a tenth of the records, `count: 3` to the first three only.
 """

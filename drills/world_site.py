@@ -160,4 +160,3 @@ class WorldSite:
         self._context.pop("protection", None)
         if protection is not None:
             self._context["protection"] = protection
-

@@ -422,7 +422,7 @@ def test_the_reference_has_every_key_and_every_form() -> None:
     known = {key for model in (EstatePart, StorePart, RecordsFrom, Presence, *FORMS.values()) for key in keys_of(model)}
     for key in sorted(known | set(FORMS)):
         if key not in shorthands or key in FORMS:
-            assert re.search(rf"[`.{{\s]{key}[`:]", REFERENCE), key
+            assert re.search(rf"[`.{{\s]{key}[`:.]", REFERENCE), key
 
 
 def test_every_form_of_the_reference_is_accepted() -> None:

@@ -48,9 +48,7 @@ class Protection(Protocol):
         """
         ...
 
-    def restore(
-        self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str
-    ) -> Location:
+    def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
         """Restore ``point`` into a new store called ``name`` at ``to``, or, where the mechanism is a live copy
         that is itself put to use, return where that lies. Returns when the store can be read."""
         ...

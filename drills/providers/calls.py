@@ -11,7 +11,15 @@ from drills.clock import Clock
 from drills.model import AccountRole
 from drills.providers.interface import Call
 
-NAMES_OF_RESOURCES = ("TableName", "TargetTableName", "BackupArn", "ResourceArn", "StreamArn", "FunctionName", "RoleArn")
+NAMES_OF_RESOURCES = (
+    "TableName",
+    "TargetTableName",
+    "BackupArn",
+    "ResourceArn",
+    "StreamArn",
+    "FunctionName",
+    "RoleArn",
+)
 """Request parameters that name what a call is about, most telling first."""
 
 

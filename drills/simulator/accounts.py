@@ -40,9 +40,7 @@ def administrator_key(account: str) -> AccessKey:
     """A new access key of an administrator of the account."""
     key = AccessKey(user_name=None, prefix="AKIA", account_id=account)
     iam_backends[account]["aws"].access_keys[key.access_key_id] = key
-    _principals[key.access_key_id] = Principal(
-        account, f"arn:aws:iam::{account}:root", issued=current().clock.now()
-    )
+    _principals[key.access_key_id] = Principal(account, f"arn:aws:iam::{account}:root", issued=current().clock.now())
     return key
 
 

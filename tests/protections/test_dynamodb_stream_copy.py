@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -17,12 +17,22 @@ from botocore.exceptions import ClientError
 from drills.errors import ProtectionError
 from drills.model import Finding, Place
 from drills.protections.dynamodb_stream_copy import _Clients, copy_of, last_second_before, protection
-from drills.stream_copy import backfill, redrive, repair
+from drills.stream_copy import Backfill, StreamCopy, backfill, deploy, redrive, refill, repair
+from drills.stream_copy.images import size_bytes
 from drills.stream_copy.policies import function_policy, vault_policy, vault_trust
-from tests.protections.conftest import ACCOUNTS, LocalSite
+from drills.stream_copy.production_side import HEARTBEAT
+from drills.stream_copy.refill import batches
+from drills.stream_copy.vault_side import remembered_source, without_indexes
+from tests.handlers.copy_site import ACCOUNTS, LocalSite, local_site
 
 OPTIONS: Mapping[str, Any] = {}
 RECOVERY = Place("recovery", "us-west-2")
+
+
+@pytest.fixture
+def site() -> Iterator[LocalSite]:
+    with local_site() as site:
+        yield site
 
 
 def found(site: LocalSite) -> dict[str, Finding]:
@@ -292,6 +302,103 @@ def test_an_unprotected_copy_is_seen(site: LocalSite) -> None:
     vault = site.client("dynamodb", "vault")
     vault.update_table(TableName="drill-clients-copy", DeletionProtectionEnabled=False)
     assert "not protected from deletion" in found(site)["protected"].observed
+
+
+def test_the_heartbeat_tells_a_quiet_table_from_a_stopped_copy(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    copy = copy_of(site, OPTIONS)
+    client = site.client("lambda", "production")
+    for _ in range(3):
+        site.clock.sleep(20 * 3600)
+        client.invoke(FunctionName=copy.function, Payload=json.dumps(HEARTBEAT))
+    site.put("a", value=value("1"))
+    site.clock.sleep(10)
+    assert failing(site) == set()
+    (feed,) = client.list_event_source_mappings()["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=feed["UUID"], Enabled=False)
+    site.clock.sleep(20 * 3600)
+    client.invoke(FunctionName=copy.function, Payload=json.dumps(HEARTBEAT))
+    site.clock.sleep(20 * 3600)
+    assert "longer than a stream keeps its records" in found(site)["gap"].observed
+
+
+def test_a_record_set_aside_before_a_newer_backfill_is_not_brought_back(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    copy = copy_of(site, OPTIONS)
+    with refusing_poison():
+        site.put("erased", value=value("poison"))
+        site.clock.sleep(5)
+    switch_stream(site, False)
+    site.delete("erased")
+    backfill(copy, _Clients(site), site.clock, repair(copy, _Clients(site), site.wait), workers=1)
+    done = redrive(copy, _Clients(site), site.clock)
+    assert (done.applied, done.overtaken) == (0, 1)
+    assert site.copied() == {}
+
+
+# --- Backfilling and refilling -------------------------------------------------------------------------------------
+
+
+def test_an_interrupted_backfill_goes_on_where_it_was(site: LocalSite) -> None:
+    for n in range(40):
+        site.put(f"k{n}", value=value("1"))
+    copy = copy_of(site, OPTIONS)
+    label = deploy(copy, _Clients(site), site.wait)
+    pages = 0
+
+    def stop_after_some(so_far: Backfill) -> None:
+        nonlocal pages
+        pages += 1
+        if pages == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backfill(copy, _Clients(site), site.clock, label, workers=1, segments=10, progress=stop_after_some)
+    assert "no backfill was ever finished" in found(site)["gap"].observed
+    rest = backfill(copy, _Clients(site), site.clock, label, workers=1, segments=10)
+    assert 0 < rest.read < 40
+    assert site.copied() == site.items()
+    assert backfill(copy, _Clients(site), site.clock, label, workers=1).read == 0
+
+
+def test_a_backfill_for_an_older_stream_is_refused(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    with pytest.raises(ValueError, match="newer than 2020"):
+        backfill(copy_of(site, OPTIONS), _Clients(site), site.clock, "2020-01-01T00:00:00.000")
+
+
+def test_workers_share_the_backfill_and_the_refill(site: LocalSite) -> None:
+    for n in range(200):
+        site.put(f"k{n}", value=value("1"))
+    copy = copy_of(site, OPTIONS)
+    done = backfill(copy, _Clients(site), site.clock, deploy(copy, _Clients(site), site.wait), workers=4)
+    assert (done.read, done.written, done.overtaken) == (200, 200, 0)
+    assert site.copied() == site.items()
+    vault, recovery = site.client("dynamodb", "vault"), site.client("dynamodb", "recovery")
+    recovery.create_table(TableName="new", BillingMode="PAY_PER_REQUEST", **remembered_keys(copy, site))
+    assert refill(vault, copy.copy_table, recovery, "new", site.clock, workers=4) == 200
+    assert site.items("recovery", "new") == site.items()
+
+
+def remembered_keys(copy: StreamCopy, site: LocalSite) -> dict[str, Any]:
+    return without_indexes(remembered_source(copy, _Clients(site)))
+
+
+def test_batches_keep_within_what_one_call_takes() -> None:
+    large = [{"id": {"S": str(n)}, "b": {"B": b"x" * 399_000}} for n in range(60)]
+    cut = list(batches(large))
+    assert sum(map(len, cut)) == 60
+    assert max(map(len, cut)) == 25
+    assert all(size_bytes(batch) < 16_000_000 for batch in cut)
+
+
+@pytest.mark.parametrize(
+    ("moment", "second"),
+    [("10:00:00.500000", "10:00:00"), ("10:00:00.000000", "09:59:59"), ("10:00:00.000001", "10:00:00")],
+)
+def test_the_last_second_before(moment: str, second: str) -> None:
+    before = datetime.fromisoformat(f"2026-01-05T{moment}+00:00")
+    assert f"{last_second_before(before):%H:%M:%S}" == second
 
 
 # --- Restoring -----------------------------------------------------------------------------------------------------

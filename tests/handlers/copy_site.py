@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import pytest
 from botocore.config import Config
 
 from drills.clock import Clock
@@ -127,8 +127,9 @@ class LocalSite:
         return self.items("vault", "drill-clients-copy")
 
 
-@pytest.fixture
-def site() -> Iterator[LocalSite]:
+@contextmanager
+def local_site() -> Iterator[LocalSite]:
+    """A simulated AWS with the table in production, nothing protected yet."""
     with SimulatedAWS(seed=1) as aws:
         site = LocalSite(aws)
         site.table.create_table(

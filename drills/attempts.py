@@ -144,6 +144,7 @@ class Recovery:
                 "account": point.account,
                 "region": point.region,
                 "as_of": _iso(point.as_of),
+                "lag_seconds": point.lag_seconds,
                 "handle": dict(point.handle),
             },
         )

@@ -163,6 +163,9 @@ class RecoveryPoint:
     region: str
     as_of: datetime
     handle: Mapping[str, JSON] = field(default_factory=dict)
+    lag_seconds: float = 0.0
+    """A live copy applies its parts independently: writes acknowledged up to this long before ``as_of`` may still be
+    missing from it. Zero for a state that is consistent. What is missing counts for the RPO all the same."""
 
 
 # --- The ledger and what is observed -------------------------------------------------------------------------------

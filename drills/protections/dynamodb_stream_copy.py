@@ -110,6 +110,8 @@ class StreamCopyProtection:
             region=copy.vault_region,
             as_of=as_of,
             handle={"how": how, "table": copy.copy_table},
+            # Shards are applied independently, and in production's recovery window the same holds for the copy.
+            lag_seconds=float(copy.options.maximum_lag_seconds),
         )
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:

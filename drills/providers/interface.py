@@ -71,6 +71,10 @@ class World(Protocol):
         """All modelled durations so far, oldest first. Empty in real accounts."""
         ...
 
+    def close(self) -> tuple[str, ...]:
+        """Clean up; returns what is left behind, each with its reason."""
+        ...
+
 
 class Provider(Protocol):
     """Where a drill runs. ``capabilities`` are data: what a drill may rely on here, and what is declared missing."""

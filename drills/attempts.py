@@ -48,7 +48,7 @@ class Recovery:
         progress: Callable[[str], None],
     ) -> None:
         self.workload = workload
-        self.site: WorldSite = workload.site
+        self.site = workload.site
         self.scenario = scenario
         self.label = label
         self.decided = decided

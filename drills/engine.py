@@ -274,7 +274,7 @@ class _ScenarioRun:
                 capabilities=self.plan.provider.capabilities,
             )
             at = kind.provision(site)
-            self.world.reckon(at, store.production)
+            site.reckon(at)
             site.note("store.provisioned", location={"account": at.account, "region": at.region, "name": at.name})
             workload = StoreWorkload(site, kind, at, self.plan.drill.seed, self.plan.drill.started)
             workload.seed(count)

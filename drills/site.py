@@ -67,6 +67,13 @@ class Site(Protocol):
         """
         ...
 
+    def reckon(self, at: Location) -> None:
+        """Reckon with the store's production size when durations for this physical copy of it are modelled.
+
+        For every table, bucket or database that a protection keeps the store's data in. No effect in real accounts.
+        """
+        ...
+
     def wait_until(self, moment: datetime) -> None:
         """Wait for a moment that AWS needs to reach, such as the end of a recovery window.
 

@@ -13,8 +13,8 @@ from drills.clock import Clock
 from drills.ledger import Ledger
 from drills.model import Location, Write, WriteKind
 from drills.records import RecordMaker, make_records
-from drills.site import Site
 from drills.stores import StoreKind
+from drills.world_site import WorldSite
 
 NEVER_SENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 REJECTIONS_BELOW = 500
@@ -59,7 +59,7 @@ class LiveKeys:
 class StoreWorkload:
     """The writes to one store. Deterministic by seed and clock."""
 
-    def __init__(self, site: Site, kind: StoreKind, at: Location, seed: int, started: datetime) -> None:
+    def __init__(self, site: WorldSite, kind: StoreKind, at: Location, seed: int, started: datetime) -> None:
         self.site = site
         self.kind = kind
         self.at = at

@@ -45,6 +45,7 @@ class StreamCopyProtection:
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
         copy = copy_of(site, options)
         label = deploy(copy, _Clients(site), site.wait)
+        site.reckon(Location("vault", copy.vault_account, copy.vault_region, copy.copy_table))
         done = backfill(copy, _Clients(site), site.clock, label, workers=_workers(site, 4))
         site.note("stream_copy.backfilled", label=label, read=done.read, written=done.written, removed=done.removed)
 

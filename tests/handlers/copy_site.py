@@ -88,6 +88,8 @@ class LocalSite:
     def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:
         self.modelled_operations.append(operation)
 
+    def reckon(self, at: Location) -> None: ...
+
     def wait_until(self, moment: datetime) -> None:
         self.clock.sleep((moment - self.clock.now()).total_seconds())
 

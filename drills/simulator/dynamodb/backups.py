@@ -88,7 +88,11 @@ def keep_deleted_table(table: Any) -> None:
     recovery.set_recovery(table, enabled=False)
     backup = _new(image, f"{table.name}$DeletedTableBackup", "SYSTEM", "AVAILABLE")
     backup.expires = backup.created + SYSTEM_BACKUP_KEPT
-    current().clock.call_at(backup.expires, lambda: _backups.pop(backup.arn, None) and None)
+    current().clock.call_at(backup.expires, lambda: _expire(backup))
+
+
+def _expire(backup: Backup) -> None:
+    _backups.pop(backup.arn, None)
 
 
 @operation

@@ -8,15 +8,18 @@ older versions share the table's bytes, and trimming to the window is dropping t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
+
+from drills.simulator.dynamodb.rows import Key, Row, loads
+from drills.simulator.dynamodb.validation import item_size
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_LAG = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
 
-Entry = tuple[int, Hashable, bytes | None]
+Entry: TypeAlias = "tuple[int, Key, bytes | None]"
 
 
 def microseconds(moment: datetime) -> int:
@@ -63,18 +66,17 @@ class History:
         self._log.append((microseconds(change.at), change.key, change.old))
         self._trim()
 
-    def state_at(self, moment: datetime) -> dict[Hashable, bytes]:
-        """The items as of ``moment``, changes at that very moment included, as raw bytes by key."""
-        state: dict[Hashable, bytes] = {row.key: row.raw for row in self._table.rows()}
+    def state_at(self, moment: datetime) -> tuple[Row, ...]:
+        """The items as of ``moment``, changes at that very moment included; their bytes are the table's own."""
+        before: dict[Key, bytes | None] = {}
         until = microseconds(moment)
         for at, key, old in reversed(self._log):
             if at <= until:
                 break
-            if old is None:
-                state.pop(key, None)
-            else:
-                state[key] = old
-        return state
+            before[key] = old
+        unchanged = (Row(row.key, row.raw, row.size) for row in self._table.rows() if row.key not in before)
+        older = (Row(key, old, item_size(loads(old))) for key, old in before.items() if old is not None)
+        return (*unchanged, *older)
 
     def __len__(self) -> int:
         return len(self._log)

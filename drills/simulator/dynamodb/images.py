@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from drills.simulator.dynamodb.answers import Body, as_utc
+from drills.simulator.dynamodb.rows import Row
 from drills.simulator.timing import Size
 
 
 @dataclass(frozen=True, slots=True)
 class TableImage:
-    """A table's settings and its items (raw bytes by key, shared with the table). ``size_bytes`` is of the items."""
+    """A table's settings and its rows, whose bytes are the table's own. ``size_bytes`` is of the items."""
 
     name: str
     arn: str
@@ -31,17 +32,17 @@ class TableImage:
     sse: dict[str, Any] | None
     stream: dict[str, Any] | None
     ttl: dict[str, Any]
-    items: Mapping[Hashable, bytes]
+    rows: tuple[Row, ...]
     size_bytes: int
 
     @property
     def size(self) -> Size:
-        return Size(self.size_bytes / 1e9, len(self.items))
+        return Size(self.size_bytes / 1e9, len(self.rows))
 
 
-def image_of(table: Any, items: Mapping[Hashable, bytes] | None = None) -> TableImage:
-    """The table's settings as they are, with ``items``, or with the items it holds."""
-    kept = {row.key: row.raw for row in table.rows()} if items is None else items
+def image_of(table: Any, rows: tuple[Row, ...] | None = None) -> TableImage:
+    """The table's settings as they are, with ``rows``, or with the rows it holds."""
+    kept = copied(table.rows()) if rows is None else rows
     return TableImage(
         name=table.name,
         arn=table.table_arn,
@@ -58,9 +59,14 @@ def image_of(table: Any, items: Mapping[Hashable, bytes] | None = None) -> Table
         sse=copy.deepcopy(table.sse_specification),
         stream=copy.deepcopy(table.stream_specification),
         ttl=dict(table.ttl),
-        items=kept,
-        size_bytes=sum(map(len, kept.values())),
+        rows=kept,
+        size_bytes=sum(row.size for row in kept),
     )
+
+
+def copied(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows as they are now, over the same bytes: a table changes its own rows in place."""
+    return tuple(Row(row.key, row.raw, row.size) for row in rows)
 
 
 def _units(throughput: dict[str, Any]) -> dict[str, int]:
@@ -88,7 +94,7 @@ def source_details(image: TableImage) -> Body:
         "KeySchema": image.key_schema,
         "TableCreationDateTime": image.created_at,
         "ProvisionedThroughput": image.throughput,
-        "ItemCount": len(image.items),
+        "ItemCount": len(image.rows),
         "BillingMode": image.billing_mode,
     }
 

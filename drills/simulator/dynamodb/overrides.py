@@ -42,7 +42,8 @@ def _billing(image: TableImage, body: Body) -> tuple[str, dict[str, int] | None]
     if mode == "PAY_PER_REQUEST":
         if override:
             raise invalid(
-                f"{ONE}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+                f"{ONE}Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is "
+                "PAY_PER_REQUEST"
             )
         return mode, None
     if override:

@@ -121,9 +121,9 @@ def restore_table_to_point_in_time(request: Request, body: Body) -> Body:
 
 def _source(request: Request, body: Body) -> Any:
     named, arn = body.get("SourceTableName"), body.get("SourceTableArn")
-    if not named and not arn:
-        raise invalid("One of SourceTableName or SourceTableArn must be specified")
     if not arn:
+        if not named:
+            raise invalid("One of SourceTableName or SourceTableArn must be specified")
         return table_or_not_found(request, named)
     region, account = arn.split(":")[3:5]
     if account != request.account:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from drills.simulator.dynamodb.answers import Body, Refused, backend
-from drills.simulator.dynamodb.images import TableImage
+from drills.simulator.dynamodb.images import TableImage, copied
 from drills.simulator.dynamodb.overrides import creation_of
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.state import current
@@ -80,7 +79,7 @@ def start_restore(
         _inherited_size(image, table),
         gsis=float(len(creation["global_indexes"])),
     )
-    later(account, frozenset({region, image.region}), modelled.seconds, lambda: _complete(restore, image.items))
+    later(account, frozenset({region, image.region}), modelled.seconds, lambda: _complete(restore, image))
     return restore
 
 
@@ -91,14 +90,9 @@ def _inherited_size(image: TableImage, table: Any) -> Any:
     return simulation.size_of(image.arn, image.size)
 
 
-def _complete(restore: Restore, items: Mapping[Hashable, bytes]) -> None:
-    fill(restore.table, items)
+def _complete(restore: Restore, image: TableImage) -> None:
+    restore.table.load(copied(image.rows))
     restore.table.status = "ACTIVE"
     restore.in_progress = False
     for tell in restore.on_end:
         tell()
-
-
-def fill(table: Any, items: Mapping[Hashable, bytes]) -> None:
-    """Put items into a table that has none."""
-    table.load(items.items())

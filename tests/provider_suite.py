@@ -1,0 +1,114 @@
+"""What every provider must do, whoever it is: import ``ProviderSuite`` into a test module that has a ``provider`` fixture.
+
+What a provider cannot do it does not list among its capabilities; the suite asks for nothing that is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.model import Estate, Location
+from drills.providers.interface import Call, Provider, World
+from tests.small_drill import estate as small_estate
+
+ROLES = ("production", "vault", "recovery")
+
+
+class ProviderSuite:
+    """Collected once for each provider."""
+
+    @pytest.fixture
+    def estate(self) -> Estate:
+        return small_estate()
+
+    @pytest.fixture
+    def world(self, provider: Provider, estate: Estate) -> Iterator[World]:
+        with provider.open(estate, seed=5) as world:
+            yield world
+
+    def table(self, world: World, estate: Estate, name: str = "drill-suite") -> Location:
+        """A table in production."""
+        at = estate.accounts["production"]
+        world.client("dynamodb", "production", at.region).create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return Location("production", at.id, at.region, name)
+
+    def test_it_says_who_it_is(self, provider: Provider) -> None:
+        assert provider.name
+        assert provider.grade in ("simulated", "sandbox")
+        assert provider.capabilities
+
+    def test_each_role_is_an_account_of_its_own(self, world: World, estate: Estate) -> None:
+        for role in ROLES:
+            account = estate.accounts[role]  # type: ignore[index]
+            identity = world.client("sts", role, account.region).get_caller_identity()  # type: ignore[arg-type]
+            assert identity["Account"] == account.id
+
+    def test_one_role_does_not_see_anothers_tables(self, world: World, estate: Estate) -> None:
+        at = self.table(world, estate)
+        for role in ("vault", "recovery"):
+            client = world.client("dynamodb", role, at.region)  # type: ignore[arg-type]
+            assert at.name not in client.list_tables()["TableNames"]
+
+    def test_every_call_is_told_once_with_its_error(self, world: World, estate: Estate) -> None:
+        heard: list[Call] = []
+        world.listen(heard.append)
+        at = self.table(world, estate)
+        client = world.client("dynamodb", "production", at.region)
+        with pytest.raises(ClientError):
+            client.describe_table(TableName="drill-nowhere")
+        assert [(call.service, call.operation, call.resource, call.error) for call in heard] == [
+            ("dynamodb", "CreateTable", at.name, None),
+            ("dynamodb", "DescribeTable", "drill-nowhere", "ResourceNotFoundException"),
+        ]
+        assert {(call.role, call.account, call.region) for call in heard} == {("production", at.account, at.region)}
+
+    def test_the_clock_moves_and_a_schedule_ends(self, world: World) -> None:
+        begun = world.clock.now()
+        ticks: list[float] = []
+        world.every(60, lambda: ticks.append((world.clock.now() - begun).total_seconds()), lambda: len(ticks) == 3)
+        world.clock.sleep(600)
+        assert ticks == [60, 120, 180]
+        assert (world.clock.now() - begun).total_seconds() == 600
+
+    def test_a_region_that_is_down_answers_nobody(self, world: World, estate: Estate) -> None:
+        at = self.table(world, estate)
+        elsewhere = world.client("dynamodb", "production", estate.accounts["recovery"].region)
+        world.region_down(at.region)
+        with pytest.raises((BotoCoreError, ClientError)):
+            world.client("dynamodb", "production", at.region).describe_table(TableName=at.name)
+        with pytest.raises((BotoCoreError, ClientError)):
+            world.client("sqs", "vault", at.region).list_queues()
+        assert elsewhere.list_tables()["TableNames"] == []
+
+    def test_a_closed_account_is_out_of_reach_and_the_others_are_not(self, world: World, estate: Estate) -> None:
+        at = self.table(world, estate)
+        world.close_account("production")
+        for region in (at.region, estate.accounts["recovery"].region):
+            with pytest.raises((BotoCoreError, ClientError)):
+                world.client("dynamodb", "production", region).list_tables()
+        vault = estate.accounts["vault"]
+        assert world.client("dynamodb", "vault", vault.region).list_tables()["TableNames"] == []
+
+    def test_modelled_durations_are_kept_apart_by_grade(self, provider: Provider, world: World, estate: Estate) -> None:
+        at = self.table(world, estate)
+        begun = world.clock.now()
+        world.reckon(at, estate.stores[0].production)
+        world.modelled("dynamodb.refill", at.name, estate.stores[0].production)
+        passed = (world.clock.now() - begun).total_seconds()
+        told = [duration for duration in world.modelled_durations() if duration.operation == "dynamodb.refill"]
+        if provider.grade == "simulated":
+            assert passed == pytest.approx(told[0].seconds)
+            assert told[0].p95_seconds > told[0].p50_seconds > 600
+        else:
+            assert told == []
+
+    def test_nothing_is_left_behind(self, world: World) -> None:
+        assert world.close() == ()

@@ -1,0 +1,141 @@
+"""A small estate, and a provider whose AWS a test can reach into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from drills import engine
+from drills.estate import parse_estate
+from drills.judge import judge
+from drills.model import Attempt, Cell, Estate, Finding, Report
+from drills.plugins import load_scenario
+from drills.providers.simulated import SimulatedProvider, SimulatedWorld
+from drills.report import write_all
+from drills.scenario import Incident
+from drills.simulator import SimulatedAWS
+
+PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
+TEXT = f"""
+summary: One table of people with everything that a restore can forget.
+accounts:
+  production: {{id: "{PRODUCTION}", region: eu-west-1}}
+  vault: {{id: "{VAULT}", region: eu-central-1}}
+  recovery: {{id: "{RECOVERY}", region: eu-north-1}}
+stores:
+  - name: people
+    kind: dynamodb
+    key: {{partition: person_id}}
+    indexes:
+      - {{name: by-email, partition: email}}
+    ttl: expires_at
+    stream: new_and_old_images
+    tags: {{team: accounts, data: personal}}
+    records:
+      person_id: uuid
+      email: {{template: "{{person_id}}@example.org"}}
+      balance: {{decimal: {{digits: 38, places: 12}}}}
+      consents: {{set: {{of: {{choice: [a, b, c, d]}}, size: [2, 3]}}}}
+      portrait: {{bytes: 8}}
+      expires_at: {{time: {{from: 30m, to: 20d}}, share: 0.2}}
+    workload: {{writes_per_minute: 4, inserts: 3, updates: 4, deletes: 1, erasures: 2}}
+    protections: [dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]
+    objectives: {{rto: 8h, rpo: 5m}}
+    production: {{size_gb: 20, items: 10_000_000}}
+response:
+  detect: {{default: 10m, bulk_erase: 45m}}
+  decide: 10m
+workload_minutes: 80
+"""
+
+Hook = Callable[[SimulatedAWS], None]
+
+
+def estate(text: str = TEXT) -> Estate:
+    return parse_estate(text, file="small.yaml", name="small", folder=Path("fixtures"))
+
+
+class ReachableProvider(SimulatedProvider):
+    """The simulated provider, with its AWS within reach: ``early`` runs ten simulated minutes after it was opened."""
+
+    def __init__(self, early: Hook | None = None) -> None:
+        self.aws: SimulatedAWS | None = None
+        self._early = early
+
+    @contextmanager
+    def open(self, estate: Estate, seed: int) -> Iterator[SimulatedWorld]:
+        with SimulatedAWS(seed=seed) as aws:
+            self.aws = aws
+            if self._early is not None:
+                early = self._early
+                aws.clock.call_later(600, lambda: early(aws))
+            yield SimulatedWorld(aws, estate)
+
+
+def drill(
+    out: Path,
+    scenario: str | Sequence[str],
+    *,
+    early: Hook | None = None,
+    at_failure: Hook | None = None,
+    text: str = TEXT,
+    seed: int = 3,
+    records: int = 40,
+    paths: Literal["all", "preferred"] = "all",
+) -> tuple[Report, Path]:
+    """Run one drill on the small estate; ``at_failure`` runs just before the failure itself."""
+    provider = ReachableProvider(early)
+    uses = []
+    for name in [scenario] if isinstance(scenario, str) else scenario:
+        use = engine.ScenarioUse(name, next(iter(load_scenario(name).variants), ""), load_scenario(name))
+        if at_failure is not None:
+            use = replace(use, scenario=replace(use.scenario, fail=_after(provider, at_failure, use.scenario.fail)))
+        uses.append(use)
+    plan = engine.plan(estate(text), uses, provider, seed, paths=paths, records=records)
+    folder = engine.run(plan, out, lambda _: None)
+    report = judge(folder)
+    write_all(report, folder)
+    return report, folder
+
+
+def _after(provider: ReachableProvider, hook: Hook, fail: Callable[[Incident], None]) -> Callable[[Incident], None]:
+    def both(incident: Incident) -> None:
+        assert provider.aws is not None
+        hook(provider.aws)
+        fail(incident)
+
+    return both
+
+
+def cell(report: Report) -> Cell:
+    (only,) = report.cells
+    return only
+
+
+def attempt(report: Report, protection: str) -> Attempt:
+    return next(one for one in cell(report).attempts if one.protection == protection)
+
+
+def failed(report: Report) -> dict[str, Finding]:
+    """Every finding that did not pass, by its check's name."""
+    attempts = [one for each in report.cells for one in each.attempts]
+    findings = [*report.findings, *(finding for one in attempts for finding in one.findings)]
+    return {finding.check: finding for finding in findings if finding.verdict != "pass"}
+
+
+def table(client: Any, ending: str) -> str:
+    """The one table of the drill whose name ends so."""
+    names = [name for page in client.get_paginator("list_tables").paginate() for name in page["TableNames"]]
+    (found,) = [name for name in names if name.startswith("drill-") and name.endswith(ending)]
+    return str(found)
+
+
+def production(aws: SimulatedAWS, service: str) -> Any:
+    return aws.session(PRODUCTION, "eu-west-1").client(service)  # type: ignore[call-overload]
+
+
+def vault(aws: SimulatedAWS, service: str) -> Any:
+    return aws.session(VAULT, "eu-central-1").client(service)  # type: ignore[call-overload]

@@ -101,11 +101,12 @@ class Gate:
         self.simulation = simulation
         self.faults = faults
         self.listeners: list[Callable[[Request, int], None]] = []
-        self.handlers: dict[str, Handler] = {}
+        self.handlers: dict[str, list[Handler]] = {}
         self._accounts: dict[str, str] = {}
         self._stubber = BotocoreStubber()
         for part in parts():
-            self.handlers.update(getattr(part, "OPERATIONS", {}))
+            for name, handler in getattr(part, "OPERATIONS", {}).items():
+                self.handlers.setdefault(name, []).append(handler)
 
     def answer(self, prepared: AWSPreparedRequest, operation: str) -> AWSResponse:
         """The response to one call. Raises botocore's connection errors and RealAWSRefused."""
@@ -178,8 +179,7 @@ class Gate:
         return issued is None or issued >= self.simulation.closed[request.account]
 
     def _carried_out(self, request: Request, prepared: AWSPreparedRequest) -> Response:
-        handler = self.handlers.get(f"{request.service}:{request.operation}")
-        if handler is not None:
+        for handler in self.handlers.get(f"{request.service}:{request.operation}", ()):
             response = handler(request)
             if response is not None:
                 return response

@@ -57,6 +57,15 @@ table_created: list[Callable[[SimulatedTable], None]] = []
 table_deleted: list[Callable[[SimulatedTable], None]] = []
 """Called with each table just after it has left its backend; its rows are still in it."""
 
+table_described: list[Callable[[SimulatedTable], Mapping[str, Any]]] = []
+"""Asked what else there is to say whenever a table is described."""
+
+table_deleting: list[Callable[[SimulatedTable], None]] = []
+"""Called with each table that is about to be deleted; whoever objects raises one of moto's errors."""
+
+table_described: list[Callable[[SimulatedTable], Mapping[str, Any]]] = []
+"""What these return is added to every description of a table."""
+
 
 class SimulatedTable(Table):  # type: ignore[misc]
     """moto's Table over rows of raw JSON.
@@ -357,6 +366,10 @@ class SimulatedTable(Table):  # type: ignore[misc]
     def describe(self, base_key: str = "TableDescription") -> dict[str, Any]:
         described: dict[str, Any] = super().describe(base_key=base_key)
         described[base_key].update(TableStatus=self.status, TableId=self.id, TableSizeBytes=self._bytes)
+        for more in table_described:
+            described[base_key].update(more(self))
+        for adding in table_described:
+            described[base_key].update(adding(self))
         return described
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SimulatedTable:
@@ -412,7 +425,11 @@ def create_table(self: DynamoDBBackend, *args: Any, **kwargs: Any) -> Table:
 
 
 def delete_table(self: DynamoDBBackend, name: str) -> Table:
-    """moto's, then whoever wants to know of deleted tables is told."""
+    """moto's, unless somebody objects; then whoever wants to know of deleted tables is told."""
+    table = self.tables.get(name)
+    if isinstance(table, SimulatedTable):
+        for asked in tuple(table_deleting):
+            asked(table)
     table = _delete_table(self, name)
     if isinstance(table, SimulatedTable):
         for told in tuple(table_deleted):

@@ -165,7 +165,11 @@ class SimulatedAWS:
             tell(account_id)
 
     def reopen_account(self, account_id: str) -> None:
-        self._current().closed.pop(account_id, None)
+        """Everything in a closed account is within reach again, and what was under way in it goes on."""
+        simulation = self._current()
+        if simulation.closed.pop(account_id, None) is not None:
+            for tell in simulation.on_account_reopened:
+                tell(account_id)
 
     def region_down(self, name: str) -> Outage:
         """Every call to the region fails to connect, for every service and account, and what was in flight is lost."""

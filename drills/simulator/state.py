@@ -42,6 +42,7 @@ class Simulation:
     on_region_down: list[Callable[[str], None]] = field(default_factory=list)
     on_region_up: list[Callable[[str], None]] = field(default_factory=list)
     on_account_closed: list[Callable[[str], None]] = field(default_factory=list)
+    on_account_reopened: list[Callable[[str], None]] = field(default_factory=list)
     on_exit: list[Callable[[], None]] = field(default_factory=list)
     _rngs: dict[str, random.Random] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""What AWS is doing by itself and over time: an outage holds it, a closed account ends it."""
+"""What AWS is doing by itself and over time: an outage or the closing of its account holds it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from drills.simulator.state import Simulation, current
 class Work:
     """Something done in some regions of an account: ``action`` runs once ``seconds`` have passed in which they were up.
 
-    Work that an outage held goes on when the outage is over, for the time that was left (A: AWS does not say).
+    Work that was held goes on when the outage is over or the account reopened, for the time that was left (A: AWS does
+    not say).
     """
 
     simulation: Simulation
@@ -54,7 +55,8 @@ def begin(simulation: Simulation) -> None:
     _underway.clear()
     simulation.on_region_down.append(lambda region: _hold(lambda work: region in work.regions))
     simulation.on_account_closed.append(lambda account: _hold(lambda work: work.account == account))
-    simulation.on_region_up.append(_resume)
+    simulation.on_region_up.append(lambda region: _resume(lambda work: region in work.regions))
+    simulation.on_account_reopened.append(lambda account: _resume(lambda work: work.account == account))
 
 
 def later(account: str, regions: frozenset[str], seconds: float, action: Callable[[], None]) -> None:
@@ -76,7 +78,7 @@ def _hold(concerned: Callable[[Work], bool]) -> None:
             work.hold()
 
 
-def _resume(region: str) -> None:
+def _resume(concerned: Callable[[Work], bool]) -> None:
     for work in list(_underway):
-        if region in work.regions:
+        if concerned(work):
             work.start()

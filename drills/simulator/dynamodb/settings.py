@@ -95,7 +95,8 @@ def delete_table(request: Request, body: Body) -> Body | None:
     refuse_unless_active(table)
     if table.deletion_protection_enabled:
         raise invalid(
-            "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
+            "Resource cannot be deleted as it is currently protected against deletion. "
+            "Disable deletion protection first."
         )
     return None
 

@@ -57,9 +57,6 @@ table_created: list[Callable[[SimulatedTable], None]] = []
 table_deleted: list[Callable[[SimulatedTable], None]] = []
 """Called with each table just after it has left its backend; its rows are still in it."""
 
-table_described: list[Callable[[SimulatedTable], Mapping[str, Any]]] = []
-"""Asked what else there is to say whenever a table is described."""
-
 table_deleting: list[Callable[[SimulatedTable], None]] = []
 """Called with each table that is about to be deleted; whoever objects raises one of moto's errors."""
 
@@ -366,8 +363,6 @@ class SimulatedTable(Table):  # type: ignore[misc]
     def describe(self, base_key: str = "TableDescription") -> dict[str, Any]:
         described: dict[str, Any] = super().describe(base_key=base_key)
         described[base_key].update(TableStatus=self.status, TableId=self.id, TableSizeBytes=self._bytes)
-        for more in table_described:
-            described[base_key].update(more(self))
         for adding in table_described:
             described[base_key].update(adding(self))
         return described

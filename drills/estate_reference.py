@@ -65,7 +65,21 @@ number |
 Beside a form, `share: 0.1` gives the attribute to a tenth of the records, `count: 3` to the first three only.
 """
 
-DYNAMODB_KEYS = ""
+DYNAMODB_KEYS = """\
+| key of a `dynamodb` store | what it says | when left out |
+|---|---|---|
+| `key.partition`, `key.sort` | the attributes of the primary key; their types come from the records | `partition` must \
+be given |
+| `indexes` | a list of secondary indexes, each with `name`, `partition` and `sort`; `local: true` for one within a \
+partition; `projection` is `all`, `keys_only` or a list of attributes | none; `projection: all` |
+| `ttl` | the attribute with the time to live, in epoch seconds | nothing expires |
+| `stream` | `new_and_old_images`, `new_image`, `old_image` or `keys_only` | no stream of its own |
+| `billing` | `on_demand`, or `{read_units: 50, write_units: 50, autoscaling: {min: 50, max: 500, target_percent: 70}}` \
+with or without `autoscaling`, which holds for reads and writes of the table and its global indexes | on_demand |
+| `tags` | tags by name | none |
+| `deletion_protection` | whether the table is protected against deletion | false |
+| `table_class` | `standard` or `standard_infrequent_access` | standard |
+"""
 
 REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, RECORD_FORMS) if part)
 """All of it, as Markdown."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.protections.recovery_window import moment_within
 from drills.site import Site
 from drills.stream_copy import (
     Options,
@@ -27,8 +28,6 @@ from drills.stream_copy import (
 )
 from drills.stream_copy.vault_side import exists, remembered_source, table_is_active
 
-RECOVERY_LAG = timedelta(minutes=5)
-"""How far a recovery window's end is behind. Source: DynamoDB developer guide, Point-in-time recovery."""
 LONGEST_RESTORE_SECONDS = 86_400
 
 
@@ -90,18 +89,8 @@ class StreamCopyProtection:
         if before is None:
             as_of = vault_state(copy, _Clients(site)).as_of
             return [] if as_of is None else [self._point(copy, "live", as_of)]
-        moment = last_second_before(before)
-        site.wait_until(moment + RECOVERY_LAG)
-        window = _window(dynamodb, copy.copy_table)
-        if window is None or moment < window[0]:
-            return []
-        site.wait(
-            f"point-in-time recovery of {copy.copy_table} to reach {moment:%H:%M:%S}",
-            lambda: (_window(dynamodb, copy.copy_table) or (moment, moment))[1] >= moment,
-            every_seconds=15,
-            limit_seconds=3600,
-        )
-        return [self._point(copy, "recovery", moment)]
+        moment = moment_within(site, dynamodb, copy.copy_table, before)
+        return [] if moment is None else [self._point(copy, "recovery", moment)]
 
     def _point(self, copy: StreamCopy, how: str, as_of: datetime) -> RecoveryPoint:
         return RecoveryPoint(
@@ -187,21 +176,6 @@ def _wait_active(site: Site, dynamodb: Any, table: str) -> None:
         every_seconds=15,
         limit_seconds=LONGEST_RESTORE_SECONDS,
     )
-
-
-def last_second_before(moment: datetime) -> datetime:
-    """The last whole second strictly before a moment: recovery goes by seconds."""
-    floor = moment.replace(microsecond=0)
-    return floor if floor < moment else floor - timedelta(seconds=1)
-
-
-def _window(dynamodb: Any, table: str) -> tuple[datetime, datetime] | None:
-    """Earliest and latest restorable moment, None without point-in-time recovery."""
-    found = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
-    recovery = found.get("PointInTimeRecoveryDescription", {})
-    if recovery.get("PointInTimeRecoveryStatus") != "ENABLED":
-        return None
-    return recovery["EarliestRestorableDateTime"], recovery["LatestRestorableDateTime"]
 
 
 def copy_of(site: Site, options: Mapping[str, JSON]) -> StreamCopy:

@@ -16,12 +16,13 @@ from botocore.exceptions import ClientError
 
 from drills.errors import ProtectionError
 from drills.model import Finding, Place
-from drills.protections.dynamodb_stream_copy import _Clients, copy_of, last_second_before, protection
+from drills.protections.dynamodb_stream_copy import _Clients, copy_of, protection
+from drills.protections.recovery_window import last_second_before
+from drills.stores.dynamodb_bulk import batches
 from drills.stream_copy import Backfill, StreamCopy, backfill, deploy, redrive, refill, repair
 from drills.stream_copy.images import size_bytes
 from drills.stream_copy.policies import function_policy, vault_policy, vault_trust
 from drills.stream_copy.production_side import HEARTBEAT
-from drills.stream_copy.refill import batches
 from drills.stream_copy.vault_side import remembered_source, without_indexes
 from tests.handlers.copy_site import ACCOUNTS, LocalSite, local_site
 
@@ -385,7 +386,7 @@ def remembered_keys(copy: StreamCopy, site: LocalSite) -> dict[str, Any]:
 
 
 def test_batches_keep_within_what_one_call_takes() -> None:
-    large = [{"id": {"S": str(n)}, "b": {"B": b"x" * 399_000}} for n in range(60)]
+    large: list[dict[str, dict[str, Any]]] = [{"id": {"S": str(n)}, "b": {"B": b"x" * 399_000}} for n in range(60)]
     cut = list(batches(large))
     assert sum(map(len, cut)) == 60
     assert max(map(len, cut)) == 25

@@ -113,6 +113,7 @@ class Recovery:
                 self.site.note(
                     "modelled",
                     phase=phase,
+                    began=_iso(duration.at),
                     operation=duration.operation,
                     resource=duration.resource,
                     seconds=duration.seconds,
@@ -173,12 +174,10 @@ class Recovery:
         with self._phase("verify"):
             self.site.modelled(f"{kind.name}.verify")
             read_at = self.site.clock.now()
-            file, records = self.evidence.write_inventory(
+            written = self.evidence.write_inventory(
                 self.label, self.site.store.name, self.site.attempted, kind.inventory(self.site, at)
             )
-            self.site.note(
-                "inventory", records=records, read_at=_iso(read_at), purged_at=_iso(self.purged_at), file=file
-            )
+            self.site.note("inventory", read_at=_iso(read_at), purged_at=_iso(self.purged_at), **written.as_json())
             self.site.note("settings.observed", settings=dict(kind.settings(self.site, at)))
             for finding in kind.probe(self.site, at):
                 self._check(finding)

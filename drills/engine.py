@@ -186,7 +186,7 @@ def run(plan: Plan, out: Path, progress: Progress) -> Path:
     folder = out / plan.drill.id
     evidence = Evidence.create(folder, plan.as_json())
     with History.create(folder) as history:
-        history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"])
+        history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
         ended = plan.drill.started
         for use in plan.scenarios:
             ended = _run_scenario(plan, use, history, evidence, progress)
@@ -243,7 +243,8 @@ class _ScenarioRun:
         self._write()
         self._fail_and_respond()
         for workload in self.workloads:
-            self.evidence.write_ledger(self.use.label, workload.site.store.name, workload.ledger)
+            written = self.evidence.write_ledger(self.use.label, workload.site.store.name, workload.ledger)
+            workload.site.note("ledger", **written.as_json())
             Recovery(
                 workload,
                 self.use.scenario,

@@ -100,7 +100,7 @@ class Gate:
     def __init__(self, simulation: Simulation, faults: Faults) -> None:
         self.simulation = simulation
         self.faults = faults
-        self.listeners: list[Callable[[Request, int], None]] = []
+        self.listeners: list[Callable[[Request, int], None]] = simulation.on_answered
         self.handlers: dict[str, list[Handler]] = {}
         self._accounts: dict[str, str] = {}
         self._stubber = BotocoreStubber()

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from drills.clock import SimulatedClock
 from drills.errors import SimulatorError
@@ -44,6 +44,8 @@ class Simulation:
     on_account_closed: list[Callable[[str], None]] = field(default_factory=list)
     on_account_reopened: list[Callable[[str], None]] = field(default_factory=list)
     on_exit: list[Callable[[], None]] = field(default_factory=list)
+    on_answered: list[Callable[[Any, int], None]] = field(default_factory=list)
+    """Told each request that was answered and its HTTP status."""
     _rngs: dict[str, random.Random] = field(default_factory=dict)
 
     def rng(self, purpose: str) -> random.Random:

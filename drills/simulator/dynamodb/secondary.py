@@ -7,7 +7,7 @@ from typing import Any
 
 from sortedcontainers import SortedList
 
-from drills.simulator.dynamodb.rows import TOP, AttributeValue, Key, Row, cast, loads
+from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, loads
 
 Entry = tuple[Any, ...]
 """The index's key values in the order of its schema, hash before range, then the row's key."""
@@ -47,10 +47,7 @@ class SecondaryRows:
         if new is not None:
             self._entries.add(new)
 
-    def between(
-        self, low: Entry | None, high: Entry | None, inclusive: tuple[bool, bool], *, backward: bool
-    ) -> Iterator[Entry]:
-        """Entries in order between two entries or beginnings of entries."""
-        upper = None if high is None else ((*high, TOP) if inclusive[1] else high)
-        found: Iterator[Entry] = self._entries.irange(low, upper, inclusive=(inclusive[0], True), reverse=backward)
+    def between(self, low: Entry | None, high: Entry | None, *, backward: bool) -> Iterator[Entry]:
+        """Entries in order from ``low`` (inclusive) up to ``high`` (exclusive), either of which may be a beginning."""
+        found: Iterator[Entry] = self._entries.irange(low, high, inclusive=(True, False), reverse=backward)
         return found

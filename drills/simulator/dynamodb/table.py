@@ -12,9 +12,13 @@ import orjson
 from moto.dynamodb.comparisons import get_expected, get_filter_expression
 from moto.dynamodb.exceptions import (
     ConditionalCheckFailed,
+    HashKeyTooLong,
     InvalidAttributeTypeError,
     ItemSizeTooLarge,
+    KeyIsEmptyStringException,
     MockValidationException,
+    ProvidedKeyDoesNotExist,
+    RangeKeyTooLong,
 )
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
@@ -23,9 +27,9 @@ from moto.moto_api._internal import mock_random
 from sortedcontainers import SortedDict
 
 from drills.simulator.dynamodb.materialised import StoredItem, dumps, stored_item, typed_json
-from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, loads, same_map
+from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, loads, number, same_map
 from drills.simulator.dynamodb.secondary import SecondaryRows
-from drills.simulator.dynamodb.validation import ITEM_BYTES, item_size
+from drills.simulator.dynamodb.validation import ITEM_BYTES, canonical_number, item_size
 from drills.simulator.replaced import Replacement
 
 Cause = Literal["user", "ttl", "replica", "restore"]
@@ -220,10 +224,13 @@ class SimulatedTable(Table):  # type: ignore[misc]
     # --- Checking what is to be stored
 
     def checked(self, attributes: Mapping[str, AttributeValue]) -> tuple[Key, int]:
-        """The key and size of an item that may be stored. Raises a ValidationException for one that may not."""
+        """The key and size of an item that may be stored; its numbers are made canonical in place.
+
+        Raises a ValidationException for one that may not.
+        """
+        size = item_size(attributes)
         key = self.checked_key(attributes)
         self.check_index_keys(attributes)
-        size = item_size(attributes)
         if size > ITEM_BYTES:
             raise ItemSizeTooLarge
         return key, size
@@ -235,18 +242,31 @@ class SimulatedTable(Table):  # type: ignore[misc]
             return hash_part, None
         return hash_part, self._key_part(attributes, self.range_key_attr, str(self.range_key_type), RANGE_KEY_BYTES)
 
+    def given_key(self, key_map: Mapping[str, AttributeValue]) -> Key:
+        """The key that a call names. Raises a ValidationException where it is not a key of this table."""
+        if len(key_map) != len(self.table_key_attrs):
+            raise ProvidedKeyDoesNotExist
+        kinds = (self.hash_key_type, self.range_key_type)
+        for name, kind in zip((self.hash_key_attr, self.range_key_attr), kinds, strict=True):
+            if name is not None and kind not in key_map.get(name, ()):
+                raise ProvidedKeyDoesNotExist
+        return self.checked_key(key_map)
+
     def _key_part(self, attributes: Mapping[str, AttributeValue], name: str, kind: str, limit: int) -> Any:
         value = attributes.get(name)
         if value is None:
             raise MockValidationException(
                 f"One or more parameter values were invalid: Missing the key {name} in the item"
             )
-        if kind not in value:
+        content = value.get(kind)
+        if content is None:
             raise InvalidAttributeTypeError(name, expected_type=kind, actual_type=next(iter(value), "NULL"))
+        if content == "" or content == b"":
+            raise KeyIsEmptyStringException(name)
         return checked_part(value, kind, limit)
 
     def check_index_keys(self, attributes: Mapping[str, AttributeValue]) -> None:
-        """Raises where an index's key attribute is there with another type than declared, or too long."""
+        """Raises where an index's key attribute is there with another type than declared, empty, or too long."""
         if not (self.global_indexes or self.indexes):
             return
         types = self.attribute_types
@@ -257,10 +277,17 @@ class SimulatedTable(Table):  # type: ignore[misc]
                 kind = types.get(name)
                 if value is None or kind is None or name in self.table_key_attrs:
                     continue
-                if kind not in value:
+                content = value.get(kind)
+                if content is None:
                     raise MockValidationException(
                         f"One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: "
                         f"{kind} Actual: {next(iter(value), 'NULL')} IndexName: {index.name}"
+                    )
+                if content == "":
+                    raise MockValidationException(
+                        "One or more parameter values are not valid. A value specified for a secondary index key is "
+                        "not supported. The AttributeValue for a key attribute cannot contain an empty "
+                        f"{'string' if kind == 'S' else 'binary'} value. IndexName: {index.name}, IndexKey: {name}"
                     )
                 checked_part(value, kind, HASH_KEY_BYTES if part["KeyType"] == "HASH" else RANGE_KEY_BYTES)
 
@@ -286,9 +313,9 @@ class SimulatedTable(Table):  # type: ignore[misc]
             self.load([self._row_of(item) for item in nested])
 
     def _row_of(self, item: Item) -> Row:
-        raw = dumps({name: typed_json(value) for name, value in item.attrs.items()})
-        attributes = loads(raw)
-        return Row(self.key_of(attributes), raw, item_size(attributes))
+        attributes = loads(dumps({name: typed_json(value) for name, value in item.attrs.items()}))
+        size = item_size(attributes)
+        return Row(self.key_of(attributes), orjson.dumps(attributes), size)
 
     def item(self, row: Row) -> StoredItem:
         """A row as moto's item."""
@@ -303,7 +330,7 @@ class SimulatedTable(Table):  # type: ignore[misc]
     def has_idx_items(self, index_name: str) -> list[Item]:
         self.get_index(index_name)
         index = self.secondary(index_name)
-        entries = () if index is None else index.between(None, None, (True, True), backward=False)
+        entries = () if index is None else index.between(None, None, backward=False)
         return [self.item(self._rows[entry[-1]]) for entry in entries]
 
     def get_item(
@@ -337,9 +364,9 @@ class SimulatedTable(Table):  # type: ignore[misc]
         return_values_on_condition_check_failure: str | None = None,
     ) -> Item:
         self._validate_item_types(item_attrs)
-        raw = dumps(item_attrs)
-        attributes = loads(raw)
+        attributes = loads(dumps(item_attrs))
         key, size = self.checked(attributes)
+        raw = orjson.dumps(attributes)
         if not overwrite:
             row = self.row(key)
             current = None if row is None else self.item(row)
@@ -382,15 +409,9 @@ class SimulatedTable(Table):  # type: ignore[misc]
 def checked_part(value: AttributeValue, kind: str, limit: int) -> Any:
     """A key value, its length checked. Raises moto's errors for one that is too long."""
     if kind == "N":
-        from drills.simulator.dynamodb.validation import number_size
-
-        number_size(value["N"])
-        return cast(value)
+        return number(canonical_number(value["N"]))
     part = cast(value)
-    length = len(part) if isinstance(part, bytes) else len(str(part).encode())
-    if length > limit:
-        from moto.dynamodb.exceptions import HashKeyTooLong, RangeKeyTooLong
-
+    if len(part if isinstance(part, bytes) else str(part).encode()) > limit:
         raise HashKeyTooLong if limit == HASH_KEY_BYTES else RangeKeyTooLong
     return part
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from itertools import groupby
 from typing import TextIO
 
 from rich.console import Console
@@ -11,18 +13,21 @@ from rich.text import Text
 
 from drills.durations import written
 from drills.model import Attempt, Cell, Report
+from drills.report.words import CLOCKS, visible
 
 STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
-WIDTH_ELSEWHERE = 200
+ENDLESS = 100_000
 """Where there is no terminal, nothing is folded to fit one."""
 
 
 def print_matrix(report: Report, file: TextIO | None = None) -> None:
-    """Print the table and, under it, the verdict."""
+    """Print the table and, under it, the verdict: a line for each cell where that fits, folded by hand where not."""
     console = Console(file=file or sys.stdout, highlight=False)
     if not console.is_terminal:
-        console = Console(file=file or sys.stdout, highlight=False, width=WIDTH_ELSEWHERE)
-    console.print(matrix(report))
+        console = Console(file=file or sys.stdout, highlight=False, width=ENDLESS)
+    wide = matrix(report)
+    fits = console.measure(wide).maximum <= console.width
+    console.print(wide if fits else folded(report), crop=fits)
     drill = report.drill
     verdict = Text(f"{drill.id}: ").append(report.verdict, STYLES[report.verdict])
     console.print(verdict.append(f" ({label(report)}, seed {drill.seed})"))
@@ -30,30 +35,48 @@ def print_matrix(report: Report, file: TextIO | None = None) -> None:
 
 def label(report: Report) -> str:
     """What kind of durations the figures are; the two kinds are never mixed."""
-    return "simulated" if report.drill.clock == "simulated" else "measured"
+    return CLOCKS[report.drill.clock]
 
 
 def matrix(report: Report) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    kind = label(report)
-    for heading in ("scenario", "store", "verdict", f"RTO ({kind})", f"RPO ({kind})", "lost", "path", "fallbacks"):
-        table.add_column(heading, no_wrap=heading in ("verdict", "lost"), overflow="fold")
+    """A line for each cell."""
+    table = _table(report, "scenario", "store")
+    table.add_column("path")
+    table.add_column("fallbacks", overflow="fold")
     for cell in report.cells:
-        table.add_row(*_row(cell))
+        fallbacks = Text(", ").join(_fallbacks(cell)) or Text("–")
+        table.add_row(_text(cell.scenario), _text(cell.store), *_figures(cell), _text(cell.path or "none"), fallbacks)
     return table
 
 
-def _row(cell: Cell) -> tuple[Text | str, ...]:
-    return (
-        Text(cell.scenario),
-        Text(cell.store),
-        Text(cell.verdict, STYLES[cell.verdict]),
-        _against(cell.rto_seconds, cell.rto_objective_seconds),
-        _against(cell.rpo_seconds, cell.rpo_objective_seconds),
-        "–" if cell.writes_lost is None else f"{cell.writes_lost:,}",
-        Text(cell.path or "none"),
-        _fallbacks(cell),
-    )
+def folded(report: Report) -> Table:
+    """The same for about 100 columns: scenarios as headings, and a line for each path."""
+    table = _table(report, "store")
+    table.add_column("paths", overflow="fold")
+    for scenario, cells in groupby(report.cells, key=lambda cell: cell.scenario):
+        table.add_row(Text(visible(scenario), "bold"))
+        for cell in cells:
+            paths = Text("\n").join([_text(cell.path or "none"), *_fallbacks(cell)])
+            table.add_row(Text(f"  {visible(cell.store)}"), *_figures(cell), paths)
+    return table
+
+
+def _table(report: Report, *names: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in names:
+        table.add_column(heading, overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for figure in ("RTO", "RPO"):
+        table.add_column(f"{figure} ({label(report)})")
+    table.add_column("lost", no_wrap=True, justify="right")
+    return table
+
+
+def _figures(cell: Cell) -> Iterator[Text]:
+    yield Text(cell.verdict, STYLES[cell.verdict])
+    yield _against(cell.rto_seconds, cell.rto_objective_seconds)
+    yield _against(cell.rpo_seconds, cell.rpo_objective_seconds)
+    yield Text("–" if cell.writes_lost is None else f"{cell.writes_lost:,}")
 
 
 def _against(figure: float | None, objective: float) -> Text:
@@ -61,13 +84,12 @@ def _against(figure: float | None, objective: float) -> Text:
     return Text(f"{written(figure)} of {written(objective)}", "red" if missed else "")
 
 
-def _fallbacks(cell: Cell) -> Text:
-    text = Text()
-    for attempt in cell.attempts:
-        if attempt.protection != cell.path:
-            text.append(", " if text else "")
-            text.append(f"{attempt.protection} ").append(_state(attempt), STYLES[attempt.verdict])
-    return text or Text("–")
+def _fallbacks(cell: Cell) -> list[Text]:
+    return [
+        _text(f"{attempt.protection} ").append(_state(attempt), STYLES[attempt.verdict])
+        for attempt in cell.attempts
+        if attempt.protection != cell.path
+    ]
 
 
 def _state(attempt: Attempt) -> str:
@@ -75,3 +97,7 @@ def _state(attempt: Attempt) -> str:
         return "no recovery point"
     took = f" in {written(attempt.rto_seconds)}" if attempt.rto_seconds is not None else ""
     return f"{attempt.verdict}{took}"
+
+
+def _text(name: str) -> Text:
+    return Text(visible(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from moto.dynamodb.models import dynamodb_backends
 Response = tuple[int, dict[str, str], bytes]
 Body = dict[str, Any]
 
+NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
 PREFIX = "com.amazonaws.dynamodb.v20120810#"
 HEADERS = {"Content-Type": "application/x-amz-json-1.0"}
 
@@ -104,6 +106,15 @@ def table_or_not_found(request: Request, name_or_arn: str, code: str = "TableNot
     if code == "TableNotFoundException":
         raise Refused(code, f"Table not found: {name}")
     raise Refused(code, f"Requested resource not found: Table: {name} not found")
+
+
+def check_name(value: str, parameter: str) -> None:
+    """Raises the ValidationException for a table's or backup's name that DynamoDB does not take."""
+    if not NAME.fullmatch(value):
+        raise invalid(
+            f"1 validation error detected: Value '{value}' at '{parameter}' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z0-9_.-]+ and have length between 3 and 255"
+        )
 
 
 def in_use(name: str, why: str) -> Refused:

@@ -11,7 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drills.simulator.dynamodb import recovery, restoring
-from drills.simulator.dynamodb.answers import Body, Refused, Request, invalid, operation, table_or_not_found
+from drills.simulator.dynamodb.answers import (
+    Body,
+    Refused,
+    Request,
+    check_name,
+    invalid,
+    operation,
+    table_or_not_found,
+)
+from drills.simulator.dynamodb.history import microseconds
 from drills.simulator.dynamodb.images import TableImage, image_of, source_details, source_features
 from drills.simulator.dynamodb.table import table_deleted
 from drills.simulator.dynamodb.underway import later
@@ -19,6 +28,7 @@ from drills.simulator.replaced import Replacement
 from drills.simulator.state import Simulation, current
 
 SYSTEM_BACKUP_KEPT = timedelta(days=35)
+SYSTEM_SUFFIX = "00000000"
 PAGE = 100
 
 
@@ -73,8 +83,10 @@ def begin(simulation: Simulation) -> None:
 def _new(image: TableImage, name: str, kind: str, status: str) -> Backup:
     simulation = current()
     now = simulation.clock.now()
-    suffix = f"{simulation.rng('dynamodb.backups').getrandbits(32):08x}"
-    arn = f"{image.arn}/backup/{int(now.timestamp() * 1000):014d}-{suffix}"
+    suffix = SYSTEM_SUFFIX if kind == "SYSTEM" else f"{simulation.rng('dynamodb.backups').getrandbits(32):08x}"
+    milliseconds = microseconds(now) // 1000
+    while (arn := f"{image.arn}/backup/{milliseconds:014d}-{suffix}") in _backups:
+        milliseconds += 1
     backup = Backup(arn, name, kind, image, now, status)
     _backups[arn] = backup
     return backup
@@ -98,6 +110,7 @@ def _expire(backup: Backup) -> None:
 @operation
 def create_backup(request: Request, body: Body) -> Body:
     """Back a table up as of now; AVAILABLE when the modelled time has passed."""
+    check_name(body["BackupName"], "backupName")
     table = table_or_not_found(request, body["TableName"])
     if table.status == "CREATING":
         raise Refused("TableInUseException", f"Table is being created: {table.name}")
@@ -119,8 +132,13 @@ def describe_backup(request: Request, body: Body) -> Body:
 
 @operation
 def delete_backup(request: Request, body: Body) -> Body:
-    """Delete a backup that nothing is being done with."""
+    """Delete a backup that nothing is being done with. SYSTEM ones go by themselves, after 35 days.
+
+    AWS refuses to delete a SYSTEM backup; its code and words for that are not published (A).
+    """
     backup = _own(request, body["BackupArn"])
+    if backup.type == "SYSTEM":
+        raise invalid(f"SYSTEM backups cannot be deleted: {backup.arn}")
     _refuse_busy(backup, backup.restores > 0)
     del _backups[backup.arn]
     backup.status = "DELETED"

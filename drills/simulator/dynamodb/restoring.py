@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from drills.simulator.dynamodb.answers import Body, Refused, backend
+from drills.simulator.dynamodb.answers import Body, Refused, backend, check_name
 from drills.simulator.dynamodb.images import TableImage, copied
 from drills.simulator.dynamodb.overrides import creation_of
 from drills.simulator.dynamodb.underway import later
@@ -51,6 +51,7 @@ def restore_of(table: Any) -> Restore | None:
 
 def refuse_if_taken(account: str, region: str, name: str) -> None:
     """Raise the error for a target whose name exists, or for one restore too many."""
+    check_name(name, "targetTableName")
     if name in backend(account, region).tables:
         raise Refused("TableAlreadyExistsException", f"Table already exists: {name}")
     running = sum(one.in_progress and one.table.account_id == account for one in _restores.values())

@@ -27,9 +27,11 @@ PARTS = (
     "drills.simulator.dynamodb.streams",
     "drills.simulator.dynamodb.global_tables",
     "drills.simulator.dynamodb.exports",
+    "drills.simulator.metrics",
+    "drills.simulator.alarms",
     "drills.simulator.functions",
     "drills.simulator.event_sources",
-    "drills.simulator.alarms",
+    "drills.simulator.schedules",
 )
 
 

@@ -84,6 +84,7 @@ ROWS: dict[str, Row] = {
     "dynamodb.refill": Row(_refill, 0.1, False, "computed from the write units of an on-demand table"),
     "dynamodb.verify": Row(_read_through, 0.1, True, "computed: one scan at the table's read limit (A)"),
     "dynamodb.stream_poll": Row(_flat(0.125), 0.0, False, "Lambda developer guide: four polls a second"),
+    "lambda.event_source_state": Row(_flat(5.0), 0.4, True, "AWS: seconds up to a minute; typical (A)"),
     "dynamodb.global_table_lag": Row(_flat(0.8), 0.8, False, "AWS: typically within a second"),
     "dynamodb.ttl_deletion": Row(_flat(30 * MINUTE), 0.8, True, "AWS: within days; typical (A)"),
     "dynamodb.export": Row(

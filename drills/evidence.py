@@ -106,7 +106,7 @@ class Evidence:
 
 
 def place(label: str, store: str, name: str) -> str:
-    """Where a file of one scenario and store lies in the drill's folder; ``bulk_erase:filter`` → ``bulk_erase+filter``."""
+    """Where a file of one scenario and store lies in the drill's folder; ``bulk_erase:all`` → ``bulk_erase+all``."""
     return "/".join(("evidence", _safe(label), _safe(store), _safe(name)))
 
 

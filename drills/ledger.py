@@ -1,4 +1,4 @@
-"""The ledger: every write of one store's workload with its times, the only source of what is expected after a restore."""
+"""The ledger: every write of a store's workload with its times, the only source of what is expected after a restore."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
-from drills.protections.recovery_window import moment_within
 from drills.site import Site
+from drills.stores.dynamodb_recovery import moment_within
 from drills.stream_copy import (
     Options,
     Side,

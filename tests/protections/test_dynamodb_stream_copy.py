@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 from drills.errors import ProtectionError
 from drills.model import Finding, Place
 from drills.protections.dynamodb_stream_copy import _Clients, copy_of, protection
-from drills.protections.recovery_window import last_second_before
 from drills.stores.dynamodb_bulk import batches
+from drills.stores.dynamodb_recovery import last_second_before
 from drills.stream_copy import Backfill, StreamCopy, backfill, deploy, redrive, refill, repair
 from drills.stream_copy.images import size_bytes
 from drills.stream_copy.policies import function_policy, vault_policy, vault_trust

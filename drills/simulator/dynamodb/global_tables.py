@@ -20,7 +20,9 @@ from drills.simulator.dynamodb.answers import Body, Refused, Request, backend, f
 from drills.simulator.dynamodb.images import image_of
 from drills.simulator.dynamodb.overrides import creation_of
 from drills.simulator.dynamodb.replication import GlobalTable, Member
+from drills.simulator.dynamodb.settings import refuse_unless_active
 from drills.simulator.dynamodb.table import SimulatedTable, table_deleted, table_deleting, table_described
+from drills.simulator.dynamodb.ttl import set_time_to_live
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.replaced import Replacement
 from drills.simulator.state import Simulation, current
@@ -28,6 +30,8 @@ from drills.simulator.timing import Size
 
 VERSION = "2019.11.21"
 SOURCE_KEPT = timedelta(hours=24)
+EXPIRES_ELSEWHERE_SECONDS = 600.0
+"""An expired item is deleted in one region, and the deletion replicates; the others delete it if that does not come."""
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 ONE = "One or more parameter values were invalid: "
 LOCAL_REGION = (
@@ -80,6 +84,11 @@ def global_table_of(table: SimulatedTable) -> GlobalTable | None:
     return _global_tables.get(table.id)
 
 
+def _is_replicated(table: SimulatedTable) -> bool:
+    one = global_table_of(table)
+    return one is not None and len(one.members) > 1
+
+
 # --- UpdateTable
 
 
@@ -90,10 +99,9 @@ def update_table(request: Request, body: Body) -> Body | None:
     table = find_table(request.account, request.region, body["TableName"])
     if table is None:
         return None
-    if table.status != "ACTIVE":
-        raise in_use(table.name, f"Table is being {'created' if table.status == 'CREATING' else 'updated'}")
+    refuse_unless_active(table)
     wanted = body.get("StreamSpecification")
-    if wanted is not None and not wanted.get("StreamEnabled") and global_table_of(table) is not None:
+    if wanted is not None and not wanted.get("StreamEnabled") and _is_replicated(table):
         raise invalid(f"{ONE}Disabling Stream is not allowed for a Global Table replica.")
     if not body.get("ReplicaUpdates"):
         return None
@@ -174,8 +182,10 @@ def _create(table: SimulatedTable, region: str, action: Mapping[str, Any]) -> No
     )
 
     def complete() -> None:
-        one.fill(member, source)
         table.status = replica.status = "ACTIVE"
+        one.fill(member, source)
+        _share_settings(table, member)
+        _catch_up(one)
 
     later(table.account_id, frozenset({table.region_name, region}), modelled.seconds, complete)
 
@@ -214,7 +224,6 @@ def _replica(table: SimulatedTable, region: str, action: Mapping[str, Any]) -> S
         creation["sse_specification"]["KMSMasterKeyId"] = action["KMSMasterKeyId"]
     creation["streams"] = dict(STREAM)
     replica: SimulatedTable = backend(table.account_id, region).create_table(table.name, **creation)
-    replica.ttl = dict(table.ttl)
     _read_units(replica, action)
     return replica
 
@@ -251,8 +260,10 @@ def _override(member: Member, action: Mapping[str, Any]) -> None:
 
 def _reason_against_deleting(member: Member, one: GlobalTable) -> Refused | None:
     table = member.table
-    if table.status != "ACTIVE":
-        return in_use(table.name, f"Table is being {'created' if table.status == 'CREATING' else 'updated'}")
+    try:
+        refuse_unless_active(table)
+    except Refused as refusal:
+        return refusal
     recently = member.sourced is not None and current().clock.now() - member.sourced < SOURCE_KEPT
     return invalid(STILL_SOURCE) if recently and len(one.members) > 1 else None
 
@@ -296,9 +307,9 @@ table_deleted.append(_leave)
 
 def _described(table: SimulatedTable) -> Mapping[str, Any]:
     """The other members as DescribeTable gives them; nothing for a table that stands alone."""
-    one = global_table_of(table)
-    if one is None or len(one.members) < 2:
+    if not _is_replicated(table):
         return {}
+    one = _global_tables[table.id]
     return {
         "GlobalTableVersion": VERSION,
         "Replicas": [
@@ -337,20 +348,34 @@ def _catch_up(one: GlobalTable) -> None:
     for region, newer in list(one.behind.items()):
         if region not in one.members or newer not in one.members:
             del one.behind[region]
-        elif not (simulation.is_down(region) or simulation.is_down(newer)):
+        elif one.members[region].ready and not (simulation.is_down(region) or simulation.is_down(newer)):
             del one.behind[region]
             _share_settings(one.members[newer].table, one.members[region])
 
 
 def _share_settings(source: SimulatedTable, member: Member) -> None:
-    """Indexes, time to live, billing and write capacity; read capacity may be a replica's own."""
+    """Indexes, time to live, billing, encryption and write capacity; read capacity and key may be a replica's own."""
     table = member.table
     table.attr = copy.deepcopy(source.attr)
     table.global_indexes = copy.deepcopy(source.global_indexes)
-    table.ttl = dict(source.ttl)
+    if table.ttl != source.ttl:
+        set_time_to_live(table, source.ttl.get("AttributeName"), later_seconds=EXPIRES_ELSEWHERE_SECONDS)
     table.billing_mode = source.billing_mode
     table.throughput = dict(source.throughput)
     _read_units(table, member.overrides)
+    table.sse_specification = _encryption(source, member)
+
+
+def _encryption(source: SimulatedTable, member: Member) -> dict[str, Any] | None:
+    own: dict[str, Any] | None = member.table.sse_specification
+    if not (source.sse_specification or {}).get("Enabled"):
+        return None
+    if own:
+        return own
+    key = member.overrides.get("KMSMasterKeyId") or member.table._get_default_encryption_key(
+        member.table.account_id, member.region
+    )
+    return {**source.sse_specification, "KMSMasterKeyId": key}
 
 
 # --- The older version, which none of these tables have

@@ -253,7 +253,7 @@ def _get_records(request: Request, body: Body) -> Body:
         raise _trimmed()
     records, following = [], sequence
     for record, following in page_of(stream, shard, sequence, limit):
-        records.append(record)
+        records.append(orjson.Fragment(record))
     result: Body = {"Records": records}
     if not shard.ends_before(following):
         result["NextShardIterator"] = _iterator(stream, shard, following)

@@ -153,8 +153,8 @@ def _forget(table: SimulatedTable) -> None:
     _changed.pop(table.id, None)
 
 
-def set_time_to_live(table: SimulatedTable, attribute: str | None) -> None:
-    """Enable time to live by this attribute, or disable it (None)."""
+def set_time_to_live(table: SimulatedTable, attribute: str | None, *, later_seconds: float = 0.0) -> None:
+    """Enable time to live by this attribute, or disable it (None). ``later_seconds`` are added to the lag."""
     reaper = _reapers.pop(table.id, None)
     if reaper is not None:
         reaper.stop()
@@ -164,7 +164,7 @@ def set_time_to_live(table: SimulatedTable, attribute: str | None) -> None:
     table.ttl = {"TimeToLiveStatus": "ENABLED", "AttributeName": attribute}
     size = Size(table.size_bytes / 1e9, len(table))
     modelled = current().begin("dynamodb.ttl_deletion", table.table_arn, size)
-    _reapers[table.id] = Reaper(table, attribute, modelled.seconds)
+    _reapers[table.id] = Reaper(table, attribute, modelled.seconds + later_seconds)
 
 
 @operation

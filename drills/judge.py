@@ -4,8 +4,9 @@
 
 *Cell*: its path is the first attempt, in the estate's order of preference, that had a recovery point and was cut over
 (else the first that had one), and its figures are that attempt's. Its verdict is the worst of all attempts but those
-that only found no recovery point (the scenario took that path away, which is what it is for) and those that were skipped
-because only the preferred path was asked for. With no recovery point at all, nothing is left out and the cell fails.
+that only found no recovery point (the scenario took that path away, which is what it is for) and those that were
+skipped because only the preferred path was asked for. With no recovery point at all, nothing is left out and the cell
+fails.
 
 *Drill*: the worst of its cells and of the findings on the drill as a whole: that it ran to its end, and that it cleaned
 up after itself.

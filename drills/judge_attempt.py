@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from drills.errors import EvidenceError
+from drills.errors import EvidenceError, UsageError
 from drills.evidence import EvidenceFile, place, read_inventory, replace_file
 from drills.findings import (
     deviation_text,
@@ -202,12 +202,18 @@ def _verified(folder: Path, event: Event, expected: Expectations) -> Verificatio
 
 
 def _tell_mismatches(case: Case, deviations: Sequence[Deviation], before_us: int) -> tuple[Mismatch, ...]:
-    """Write all mismatches into the evidence; returns the first for the report, those that break a check before others."""
+    """Write all mismatches into the evidence; returns the first for the report, what breaks a check at the head."""
     file = case.folder / place(case.scenario, case.store, f"{case.protection}.mismatches.jsonl")
-    if deviations:
-        replace_file(file, (_mismatch_line(deviation, before_us) for deviation in deviations))
-    else:
-        file.unlink(missing_ok=True)
+    try:
+        if deviations:
+            replace_file(file, (_mismatch_line(deviation, before_us) for deviation in deviations))
+        else:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{file}: the mismatching records cannot be written ({error.strerror}). Make the drill's folder "
+            "writable, or judge a copy of it."
+        ) from None
     first = sorted(deviations, key=lambda deviation: judged_by_rpo_alone(deviation, before_us))[:MISMATCHES_IN_REPORT]
     return tuple(Mismatch(one.key, one.record_class, _text(one.expected), _text(one.observed)) for one in first)
 
@@ -245,7 +251,7 @@ def guarded(check: str, subject: str, findings: Callable[[], list[Finding]]) -> 
     """The findings, or, when the check itself breaks, one that says so and is unknown."""
     try:
         return findings()
-    except EvidenceError:
+    except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - a check that breaks proves nothing, and must not hide the other checks.
         return [Finding(check, "unknown", subject, "a check that runs through", f"{type(error).__name__}: {error}")]

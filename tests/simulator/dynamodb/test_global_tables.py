@@ -606,11 +606,10 @@ def test_the_table_that_replicas_were_made_from_cannot_be_deleted_for_a_day(
     ground: Ground, home: Any, away: Any
 ) -> None:
     replicated(ground)
-    for call in (
-        lambda: refusal(home.delete_table, TableName="orders"),
-        lambda: refusal(away.update_table, **delete(HOME)),
+    for code, message in (
+        refusal(home.delete_table, TableName="orders"),
+        refusal(away.update_table, **delete(HOME)),
     ):
-        code, message = call()
         assert code == "ValidationException"
         assert "acted as a source region for new replica(s)" in message
     ground.sleep(DAY)

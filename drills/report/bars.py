@@ -54,8 +54,9 @@ class Bar:
 
 
 def bars(cell: Cell, label: str) -> tuple[Bar, ...]:
-    """A bar for each attempt that reached a phase; ``label`` says what kind of durations these are."""
-    drawn = [attempt for attempt in cell.attempts if any(seconds is not None for _, seconds in attempt.phases.items())]
+    """A bar for each attempt that had a recovery point and took any time; ``label`` says what kind of durations these
+    are. An attempt without one only shares the others' first phases, which its row of the table tells."""
+    drawn = [attempt for attempt in cell.attempts if attempt.recovery_point is not None and _total(attempt) > 0]
     longest = max((_longest(attempt) for attempt in drawn), default=0.0)
     scale = max(longest, cell.rto_objective_seconds, 1e-9) * ROOM
     return tuple(_bar(cell, attempt, scale, label) for attempt in drawn)

@@ -92,6 +92,7 @@ def _environment() -> Environment:
         "checks": checks,
         "not_passed": _not_passed,
         "passed": _passed,
+        "reached": _reached,
         "mismatch_rows": _mismatch_rows,
         "mismatches_in_all": _mismatches_in_all,
     }
@@ -109,6 +110,11 @@ def _not_passed(findings: tuple[Finding, ...]) -> list[Finding]:
 
 def _passed(findings: tuple[Finding, ...]) -> list[Finding]:
     return [finding for finding in findings if finding.verdict == "pass"]
+
+
+def _reached(cell: Cell) -> list[Attempt]:
+    """The attempts that reached any phase."""
+    return [one for one in cell.attempts if any(seconds is not None for _, seconds in one.phases.items())]
 
 
 def _mismatch_rows(mismatches: tuple[Mismatch, ...]) -> list[MismatchRow]:

@@ -14,15 +14,15 @@ DONE: dict[Verdict, str] = {"pass": "passed", "fail": "failed", "unknown": "unkn
 
 
 def tally(report: Report) -> str:
-    """``12 cells: 9 passed, 2 failed, 1 unknown``."""
-    return (
-        f"{counted(len(report.cells), 'cell')}: {verdicts([cell.verdict for cell in report.cells]) or 'none drilled'}"
-    )
+    """``12 cells: 9 passed, 2 failed, 1 unknown``, and what did not pass of the drill as a whole."""
+    text = f"{counted(len(report.cells), 'cell')}: {verdicts(report.cells) or 'none drilled'}"
+    wide = verdicts([finding for finding in report.findings if finding.verdict != "pass"])
+    return f"{text}; of the drill as a whole: {wide}" if wide else text
 
 
-def verdicts(seen: Sequence[Verdict]) -> str:
+def verdicts(judged: Sequence[Cell | Finding]) -> str:
     """``9 passed, 2 failed, 1 unknown``, without those that did not occur."""
-    counts = Counter(seen)
+    counts = Counter(one.verdict for one in judged)
     return ", ".join(f"{counts[verdict]:,} {word}" for verdict, word in DONE.items() if counts[verdict])
 
 
@@ -95,8 +95,10 @@ def checks(findings: Sequence[Finding]) -> str:
         return "Nothing was checked."
     failed = sum(finding.verdict == "fail" for finding in findings)
     unknown = sum(finding.verdict == "unknown" for finding in findings)
+    if len(findings) == 1:
+        return f"The one check {'failed' if failed else 'could not be decided' if unknown else 'passed'}."
     if not failed and not unknown:
-        return "The one check passed." if len(findings) == 1 else f"All {len(findings):,} checks passed."
+        return f"All {len(findings):,} checks passed."
     parts = [f"{failed:,} failed"] * bool(failed) + [f"{unknown:,} could not be decided"] * bool(unknown)
     return f"Of {counted(len(findings), 'check')}, {' and '.join(parts)}."
 

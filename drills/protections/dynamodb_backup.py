@@ -1,0 +1,181 @@
+"""On-demand backups, made on a schedule and pruned. They outlive their table, but not their account.
+
+Source: DynamoDB developer guide, On-demand backup and restore for DynamoDB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
+from drills.protections.options import duration_seconds, only, whole_number
+from drills.site import Site
+from drills.stores.dynamodb_tables import DRILL_TAG
+
+BACKUP_SECONDS = 3_600
+"""Longest wait for one backup."""
+SLACK_SECONDS = 600
+"""How much older than the schedule says the newest may be: a backup takes minutes to become available."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``every_seconds`` between two backups, of which ``keep`` stay."""
+
+    every_seconds: float
+    keep: int
+
+    @classmethod
+    def parse(cls, given: Mapping[str, JSON]) -> Options:
+        """Raises ValueError naming the option, what is expected and what was found."""
+        only(given, "every", "keep")
+        return cls(duration_seconds(given, "every", "1h", "1m", "35d"), whole_number(given, "keep", 24, 1, 1000))
+
+
+class BackupProtection:
+    """CreateBackup at an interval, RestoreTableFromBackup from the newest that will do."""
+
+    name = "dynamodb_backup"
+    kind = "dynamodb"
+    summary = "on-demand backups on a schedule, within the account; they outlive their table"
+
+    def check(self, options: Mapping[str, JSON]) -> None:
+        Options.parse(options)
+
+    def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
+        parsed = Options.parse(options)
+        arn = _make(site)
+        dynamodb = _client(site)
+        site.wait(
+            f"first backup of {site.primary().name}",
+            lambda: _status(dynamodb, arn) == "AVAILABLE",
+            every_seconds=15,
+            limit_seconds=BACKUP_SECONDS,
+        )
+        site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
+
+    def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
+        limit = Options.parse(options).every_seconds + SLACK_SECONDS
+        made = _available(site)
+        expected = f"the newest at most {limit:,.0f} s old"
+        if not made:
+            return [Finding("backup.age", "fail", site.store.name, expected, "no backup that is available")]
+        age = (site.clock.now() - made[0]["BackupCreationDateTime"]).total_seconds()
+        verdict: Verdict = "pass" if age <= limit else "fail"
+        return [Finding("backup.age", verdict, site.store.name, expected, f"the newest is {age:,.0f} s old")]
+
+    def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        dynamodb = _client(site)
+        for backup in _own(site):
+            arn = backup["BackupArn"]
+            # One that is still being made, or restored from, cannot be deleted yet.
+            site.wait(
+                f"backup {backup['BackupName']} to be deleted",
+                lambda arn=arn: _deleted(dynamodb, arn),  # type: ignore[misc]
+                every_seconds=15,
+                limit_seconds=BACKUP_SECONDS,
+            )
+
+    def recovery_points(
+        self, site: Site, options: Mapping[str, JSON], before: datetime | None
+    ) -> Sequence[RecoveryPoint]:
+        at = site.primary()
+        return [
+            RecoveryPoint(
+                id=backup["BackupName"],
+                protection=self.name,
+                account=at.account,
+                region=at.region,
+                as_of=backup["BackupCreationDateTime"],
+                handle={"backup_arn": backup["BackupArn"]},
+            )
+            for backup in _available(site)
+            if before is None or backup["BackupCreationDateTime"] < before
+        ]
+
+    def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
+        refuse_other_accounts(to, "an on-demand backup")
+        return restored(
+            site,
+            to,
+            name,
+            lambda dynamodb: dynamodb.restore_table_from_backup(
+                BackupArn=point.handle["backup_arn"], TargetTableName=name
+            ),
+        )
+
+
+# --- Making and pruning --------------------------------------------------------------------------------------------
+
+
+def _prefix(site: Site) -> str:
+    """What the names of this drill's backups begin with: backups have no tags of their own."""
+    return f"drills-{site.tags[DRILL_TAG]}-"
+
+
+def _make(site: Site) -> str:
+    name = f"{_prefix(site)}{site.clock.now():%Y%m%dT%H%M%S}"
+    answer = _client(site).create_backup(TableName=site.primary().name, BackupName=name)
+    return str(answer["BackupDetails"]["BackupArn"])
+
+
+def _take_turn(site: Site, keep: int) -> None:
+    """What the schedule does each time. A backup that fails is noted and seen by its age; the schedule goes on."""
+    try:
+        _make(site)
+        _prune(site, keep)
+    except (ClientError, BotoCoreError) as error:
+        site.note("backup.failed", error=f"{type(error).__name__}: {error}")
+
+
+def _prune(site: Site, keep: int) -> None:
+    """Delete the oldest of this drill's own backups; those still being made do not count as kept."""
+    dynamodb = _client(site)
+    for backup in _available(site)[keep:]:
+        _deleted(dynamodb, backup["BackupArn"])
+
+
+def _deleted(dynamodb: Any, arn: str) -> bool:
+    """Whether the backup is gone now; False while something is being done with it."""
+    try:
+        dynamodb.delete_backup(BackupArn=arn)
+    except dynamodb.exceptions.BackupInUseException:
+        return False
+    except dynamodb.exceptions.BackupNotFoundException:
+        return True
+    return True
+
+
+def _own(site: Site) -> list[Mapping[str, Any]]:
+    """This drill's backups of the table, newest first; whether the table is still there or not."""
+    found = backups_of(_client(site), site.primary().name, "USER")
+    return [backup for backup in found if backup["BackupName"].startswith(_prefix(site))]
+
+
+def _available(site: Site) -> list[Mapping[str, Any]]:
+    return [backup for backup in _own(site) if backup["BackupStatus"] == "AVAILABLE"]
+
+
+def backups_of(dynamodb: Any, table: str, kind: str) -> list[Mapping[str, Any]]:
+    """All backups of a table of one kind, newest first."""
+    pages = dynamodb.get_paginator("list_backups").paginate(TableName=table, BackupType=kind)
+    found = [backup for page in pages for backup in page["BackupSummaries"]]
+    return sorted(found, key=lambda backup: (backup["BackupCreationDateTime"], backup["BackupArn"]), reverse=True)
+
+
+def _status(dynamodb: Any, arn: str) -> str:
+    return str(dynamodb.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]["BackupStatus"])
+
+
+def _client(site: Site) -> Any:
+    at = site.primary()
+    return site.client("dynamodb", at.role, at.region)
+
+
+protection = BackupProtection()

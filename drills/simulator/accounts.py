@@ -1,153 +1,252 @@
-"""Accounts and sessions: who calls, whether the session still holds, whether a role may be assumed."""
+"""Accounts and who calls: principals by access key, and how long their sessions hold.
+
+An access key that nobody issued here is moto's default: an administrator of the default account. That is what makes
+code that ran on moto run.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.responses import BaseResponse
 from moto.iam.models import AccessKey, get_account_id_from, iam_backends
-from moto.sts.exceptions import STSClientError
-from moto.sts.models import STSBackend
+from moto.moto_api._internal import mock_random
+from moto.sts.models import sts_backends
+from moto.utilities.utils import PARTITION_NAMES, get_partition
 
-from drills.simulator import iam
 from drills.simulator.replaced import Replacement
-from drills.simulator.state import active, current
+from drills.simulator.state import current
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. ``role_arn`` for a session of a role, ``user_arn`` for a user; neither for an administrator."""
+    """Who calls. ``role_arn`` for a session of a role, ``user_arn`` for a user; neither for an administrator.
+
+    ``session_policies`` narrow what the role or user may do; ``expires`` is None for a long-term key.
+    """
 
     account: str = ""
     arn: str = ""
     role_arn: str | None = None
     user_arn: str | None = None
-    session_policy: str | None = None
+    session_policies: tuple[str, ...] = ()
     issued: datetime | None = None
     expires: datetime | None = None
+    active: bool = True
+    user_id: str = ""
+
+    @property
+    def administrator(self) -> bool:
+        return self.role_arn is None and self.user_arn is None
 
 
-_principals: dict[str, Principal] = {}
+@dataclass
+class _Keys:
+    """Access keys and whose they are."""
+
+    issued: dict[str, Principal] = field(default_factory=dict)
+    """By the simulator itself: administrators, sessions."""
+    moto: dict[str, Principal] = field(default_factory=dict)
+    """By moto: users' keys and sessions of federated identities, as they were after the last call that changes any."""
+    gone: set[str] = field(default_factory=set)
+    """Users' keys that were deleted: moto would take them for its default, AWS refuses them."""
+    strangers: dict[str, Principal] = field(default_factory=dict)
+
+
+_keys = _Keys()
 
 
 def begin(_: Any) -> None:
-    _principals.clear()
+    """Forget the keys of an earlier simulated AWS."""
+    global _keys  # One simulated AWS at a time.
+    _keys = _Keys()
 
 
 def administrator_key(account: str) -> AccessKey:
     """A new access key of an administrator of the account."""
     key = AccessKey(user_name=None, prefix="AKIA", account_id=account)
     iam_backends[account]["aws"].access_keys[key.access_key_id] = key
-    _principals[key.access_key_id] = Principal(account, f"arn:aws:iam::{account}:root", issued=current().clock.now())
+    arn = f"arn:aws:iam::{account}:user/administrator"
+    issue(key.access_key_id, Principal(account, arn, issued=current().clock.now(), user_id=f"AIDA{account:0>17}"))
     return key
+
+
+def issue(access_key: str, principal: Principal) -> None:
+    """From now on a call with this access key comes from this principal."""
+    _keys.issued[access_key] = principal
+
+
+def is_moto_default(access_key: str) -> bool:
+    """Whether nobody issued this key here, so that it stands for moto's default administrator."""
+    return not any(access_key in keys for keys in (_keys.issued, _keys.moto, _keys.gone))
 
 
 def principal_of(access_key: str) -> Principal:
     """The principal behind an access key; moto's default credentials are an administrator's."""
-    if access_key in _principals:
-        return _principals[access_key]
-    for account, backends in list(iam_backends.items()):
-        user = backends["aws"].get_user_from_access_key_id(access_key) if access_key else None
-        if user is not None:
-            return Principal(account, user.arn, user_arn=user.arn)
-    account = str(get_account_id_from(access_key))
-    return Principal(account, f"arn:aws:iam::{account}:root")
+    found = _keys.issued.get(access_key) or _keys.moto.get(access_key) or _keys.strangers.get(access_key)
+    if found is not None:
+        return found
+    account = str(get_account_id_from(access_key)) if access_key else DEFAULT_ACCOUNT_ID
+    stranger = Principal(account, f"arn:aws:sts::{account}:user/moto", active=access_key not in _keys.gone)
+    if stranger.active:
+        _keys.strangers[access_key] = stranger
+    return stranger
 
 
-def refusal(principal: Principal, now: datetime) -> tuple[str, str, int] | None:
-    """Code, message and status when the session has expired."""
-    if principal.expires is not None and now >= principal.expires:
-        return "ExpiredTokenException", "The security token included in the request is expired", 400
-    return None
+def keys_changed() -> None:
+    """Look again at whose keys moto holds. The gate tells after each call that may change them."""
+    now = dict([*_users(), *_federated()])
+    _keys.gone |= {key for key, old in _keys.moto.items() if old.user_arn and key not in now}
+    _keys.moto = now
+    _keys.strangers.clear()
 
 
-_assume_role = STSBackend.assume_role
+def _users() -> Iterator[tuple[str, Principal]]:
+    for account, backend in _backends():
+        for user in backend.users.values():
+            for key in user.access_keys:
+                yield (
+                    key.access_key_id,
+                    Principal(
+                        account, user.arn, user_arn=user.arn, active=key.status == "Active", user_id=str(user.id)
+                    ),
+                )
 
 
-def assume_role(
-    self: Any,
-    region_name: str,
-    role_session_name: str,
-    role_arn: str,
-    policy: str | None,
-    duration: int,
-    external_id: str | None,
-) -> Any:
-    """As AWS: the role must exist, trust the caller, and the session ends.
-
-    Source: STS API reference, AssumeRole; IAM user guide, policy evaluation across accounts.
-    """
-    simulation = active()
-    caller = _caller.get("principal", Principal())
-    role = role_named(role_arn)
-    if simulation is not None and simulation.iam_enforced:
-        target = role_arn.split(":")[4]
-        trusted = role is not None and not simulation.is_closed(target) and iam.trusts(role, caller, external_id)
-        if not trusted:
-            who = caller.arn or f"arn:aws:iam::{self.account_id}:root"
-            raise STSClientError(
-                "AccessDenied",
-                f"User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}",
-            )
-    session = _assume_role(self, region_name, role_session_name, role_arn, policy, duration, external_id)
-    now = current().clock.now()
-    _principals[session.access_key_id] = Principal(
-        account=session.account_id,
-        arn=session.arn,
-        role_arn=role_arn,
-        session_policy=policy,
-        issued=now,
-        expires=now + timedelta(seconds=duration),
-    )
-    return session
+def _federated() -> Iterator[tuple[str, Principal]]:
+    """Sessions that moto issues by itself, for SAML and web identities."""
+    for account, partitions in list(sts_backends.items()):
+        for backend in list(partitions.values()):
+            for one in backend.assumed_roles:
+                policies = (one.policy,) if one.policy else ()
+                expires = one.expiration.replace(tzinfo=UTC)
+                principal = Principal(
+                    account, one.arn, one.role_arn, None, policies, expires=expires, user_id=one.user_id
+                )
+                yield one.access_key_id, principal
 
 
-_caller: dict[str, Principal] = {}
+def _backends() -> Iterator[tuple[str, Any]]:
+    for account, partitions in list(iam_backends.items()):
+        for backend in list(partitions.values()):
+            yield str(account), backend
 
 
-def note_caller(principal: Principal) -> None:
-    """Who the call that is being answered comes from; moto's back end is not told."""
-    _caller["principal"] = principal
+def backend_of(arn: str) -> Any | None:
+    """moto's IAM of the account and partition of an ARN, None when the text is not an ARN of an account."""
+    account, partition = account_in(arn), arn.split(":")[1] if arn.count(":") > 4 else ""
+    return iam_backends[account][partition] if account and partition in PARTITION_NAMES else None
 
 
 def role_named(role_arn: str) -> Any | None:
-    """moto's role by ARN, None when it does not exist."""
-    account = role_arn.split(":")[4]
-    for role in iam_backends[account]["aws"].roles.values():
-        if role.arn == role_arn:
-            return role
-    return None
+    """moto's role by ARN, None when it does not exist or the text is not a role's ARN."""
+    backend = backend_of(role_arn)
+    roles = backend.roles.values() if backend is not None else ()
+    return next((role for role in roles if role.arn == role_arn), None)
+
+
+def user_named(user_arn: str) -> Any | None:
+    """moto's user by ARN, None when it does not exist."""
+    backend = backend_of(user_arn)
+    users = backend.users.values() if backend is not None else ()
+    return next((user for user in users if user.arn == user_arn), None)
+
+
+def account_in(arn: str) -> str:
+    """The account of an ARN, empty when it names none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) > 5 and parts[0] == "arn" and len(parts[4]) == 12 and parts[4].isdigit() else ""
+
+
+def partition_of(region: str) -> str:
+    return str(get_partition(region))
 
 
 def session_of_role(role_arn: str, session_name: str, seconds: int) -> dict[str, Any]:
     """Credentials of a service that runs as this role, such as Lambda. The caller has judged the trust."""
-    account = role_arn.split(":")[4]
-    key = iam_backends[account]["aws"].create_temp_access_key()
-    key.role_arn = role_arn
-    name = role_arn.rpartition("/")[2]
-    now = current().clock.now()
-    arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session_name}"
-    _principals[key.access_key_id] = Principal(
-        account, arn, role_arn=role_arn, issued=now, expires=now + timedelta(seconds=seconds)
-    )
+    return new_session(role_session(role_arn, session_name, (), seconds))
+
+
+def new_session(principal: Principal) -> dict[str, Any]:
+    """Temporary credentials of this principal."""
+    partition = principal.arn.split(":")[1]
+    key = iam_backends[principal.account][partition].create_temp_access_key()
+    key.role_arn = principal.role_arn
+    issue(key.access_key_id, principal)
     return {
         "aws_access_key_id": key.access_key_id,
         "aws_secret_access_key": key.secret_access_key,
         "aws_session_token": "simulated-" + key.access_key_id,
-        "expires": now.astimezone(UTC) + timedelta(seconds=seconds),
+        "expires": principal.expires,
     }
 
 
+def role_session(role_arn: str, session_name: str, policies: tuple[str, ...], seconds: int) -> Principal:
+    """A session of a role that begins now."""
+    account, partition = account_in(role_arn), role_arn.split(":")[1]
+    role, now = role_named(role_arn), current().clock.now()
+    role_id = str(role.id) if role is not None else "AROA" + mock_random.get_random_hex(16).upper()
+    return Principal(
+        account=account,
+        arn=f"arn:{partition}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/{session_name}",
+        role_arn=role_arn,
+        session_policies=policies,
+        issued=now,
+        expires=now + timedelta(seconds=seconds),
+        user_id=f"{role_id}:{session_name}",
+    )
+
+
 def parsed(document: Any) -> dict[str, Any]:
-    return json.loads(document) if isinstance(document, str) else dict(document)
+    """A policy document as moto keeps it: text, a dict, or a dict that holds one."""
+    if isinstance(document, dict) and "policy_document" in document:
+        document = document["policy_document"]
+    return _loaded(document) if isinstance(document, str) else dict(document)
+
+
+@lru_cache(4096)
+def _loaded(text: str) -> dict[str, Any]:
+    # moto takes any text for a policy; what is not one says nothing.
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+# --- The account that moto answers for -------------------------------------------------------------------------------
+
+_answering: list[str] = []
+_get_current_account = BaseResponse.get_current_account
+
+
+@contextmanager
+def answering_for(account: str) -> Iterator[None]:
+    """While moto answers a call of this account."""
+    _answering.append(account)
+    try:
+        yield
+    finally:
+        _answering.pop()
+
+
+def get_current_account(self: Any) -> str:
+    """In place of moto's: the account that the gate found."""
+    return _answering[-1] if _answering else str(_get_current_account(self))
 
 
 REPLACEMENTS = (
     Replacement(
-        "moto.sts.models:STSBackend.assume_role",
-        assume_role,
-        "moto assumes roles that do not exist or do not trust the caller, and its sessions never end",
+        "moto.core.responses:BaseResponse.get_current_account",
+        get_current_account,
+        "moto does not find the access key of a call that is signed in its URL, walks through all accounts for each "
+        "call, and lets MOTO_ACCOUNT_ID override credentials that were issued for another account",
     ),
 )

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import random
-import socket
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any, Literal
-from unittest import mock
 
 import boto3
-import time_machine
-from botocore.httpsession import URLLib3Session
 from moto import mock_aws
-from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import MockAWS
 from moto.moto_api._internal import mock_random
 
-from drills.clock import SimulatedClock
-from drills.errors import RealAWSRefused, SimulatorError
-from drills.simulator import accounts, gate, state
+from drills.errors import SimulatorError
+from drills.simulator import accounts, barrier, gate, passing, state
 from drills.simulator.capabilities import CAPABILITIES, MISSING
-from drills.simulator.faults import FaultRates, Faults
-from drills.simulator.replaced import Replaced, parts
+from drills.simulator.faults import FaultRates, Faults, FaultsInForce
+from drills.simulator.outage import Outage, check_region
+from drills.simulator.replaced import Replaced, check_moto, parts
 from drills.simulator.state import ModelledDuration, Simulation
 from drills.simulator.timing import Size, TimingModel
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
-REAL_AWS = ("amazonaws.com", ".aws", "api.aws", "amazonaws.com.cn")
-CREDENTIAL_ENDPOINTS = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254")
-
-
-class Outage:
-    """A region that is down, until ``end()`` or the end of the ``with``."""
-
-    def __init__(self, simulation: Simulation, region: str) -> None:
-        self._simulation = simulation
-        self.region = region
-
-    def end(self) -> None:
-        """Every call to the region is answered again."""
-        if self.region in self._simulation.regions_down:
-            self._simulation.regions_down.discard(self.region)
-            for tell in self._simulation.on_region_up:
-                tell(self.region)
-
-    def __enter__(self) -> Outage:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.end()
 
 
 class SimulatedAWS:
@@ -58,8 +31,12 @@ class SimulatedAWS:
 
     ``seed`` decides every draw. ``start`` is when the simulated clock begins. ``durations``: ``p50`` (every operation
     takes its median) or ``drawn``. ``iam``: ``enforced`` (policies of roles and users are judged) or ``off`` (as moto).
-    ``closed_account_sessions``: whether sessions issued before an account was closed are ``refused`` (default) or ``kept``
-    until they expire.
+    ``closed_account_sessions``: whether sessions issued before an account was closed are ``refused`` (default) or
+    ``kept`` until they expire. ``changed_moto``: whether to go on where something that is replaced in moto is not what
+    it was.
+
+    ``time.sleep`` moves the simulated clock, in whatever thread it is called; a function that was imported as
+    ``from time import sleep`` before does not.
     """
 
     capabilities: frozenset[str] = CAPABILITIES
@@ -73,7 +50,17 @@ class SimulatedAWS:
         durations: Literal["p50", "drawn"] = "p50",
         iam: Literal["enforced", "off"] = "enforced",
         closed_account_sessions: Literal["refused", "kept"] = "refused",
+        changed_moto: Literal["refused", "accepted"] = "refused",
     ) -> None:
+        _one_of("durations", durations, "p50", "drawn")
+        _one_of("iam", iam, "enforced", "off")
+        _one_of("closed_account_sessions", closed_account_sessions, "refused", "kept")
+        _one_of("changed_moto", changed_moto, "refused", "accepted")
+        if start.tzinfo is None:
+            raise SimulatorError(
+                f"start {start.isoformat()}: expected a time with a zone, such as datetime(…, tzinfo=UTC)"
+            )
+        self._changed_moto: Literal["refused", "accepted"] = changed_moto
         self._start = start
         self._seed = seed
         self._drawn = durations == "drawn"
@@ -90,20 +77,20 @@ class SimulatedAWS:
                 "a simulated AWS is active already, and there can be one in a process at a time: leave it before "
                 "entering another"
             )
+        if MockAWS._nested_count > 0:
+            raise SimulatorError(
+                "moto's mock_aws is active already, and what was made in it would not behave as AWS: take the mock_aws "
+                "around SimulatedAWS away; inside of SimulatedAWS it may stay"
+            )
+        check_moto(self._changed_moto)
         with ExitStack() as stack:
             self._enter(stack)
             self._stack = stack.pop_all()
         return self
 
     def _enter(self, stack: ExitStack) -> None:
-        traveller = stack.enter_context(time_machine.travel(self._start, tick=False))
-        self.clock = SimulatedClock(self._start, on_move=traveller.move_to)
-        stack.enter_context(mock.patch.object(time, "sleep", self.clock.sleep))
-        chance = random.getstate()
-        stack.callback(random.setstate, chance)
-        random.seed(self._seed)
-        stack.callback(mock_random.setstate, mock_random.getstate())
-        mock_random.seed(self._seed)
+        self.clock = passing.begin(stack, self._start)
+        _seed_chance(stack, self._seed)
         draw = random.Random(f"{self._seed}/durations") if self._drawn else None
         simulation = Simulation(
             clock=self.clock,
@@ -118,6 +105,7 @@ class SimulatedAWS:
         stack.callback(replaced.restore)
         replaced.install()
         stack.enter_context(mock_aws())
+        stack.callback(_keep_for_moto, {name: os.environ.get(name) for name in MOTO_CREDENTIALS})
         state.activate(simulation)
         stack.callback(state.activate, None)
         for part in parts():
@@ -126,14 +114,8 @@ class SimulatedAWS:
         self._gate = gate.Gate(simulation, self._faults)
         gate.open_gate(self._gate)
         stack.callback(gate.open_gate, None)
-        stack.enter_context(mock.patch.object(BotocoreStubber, "__call__", gate.stub_call))
-        stack.enter_context(mock.patch.object(URLLib3Session, "send", gate.barrier))
-        stack.enter_context(mock.patch.object(socket, "getaddrinfo", _refusing(socket.getaddrinfo)))
-        stack.callback(self._leave)
-
-    def _leave(self) -> None:
-        for action in self._current().on_exit:
-            action()
+        barrier.shut(stack)
+        stack.callback(_leave, simulation)
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
@@ -148,8 +130,7 @@ class SimulatedAWS:
     def session(self, account_id: str, region: str = "us-east-1") -> boto3.Session:
         """A session of an administrator of this account, which comes into being when first named."""
         self._current()
-        if not (len(account_id) == 12 and account_id.isdigit()):
-            raise SimulatorError(f"account id {account_id!r}: expected twelve digits")
+        _check_account(account_id)
         key = accounts.administrator_key(account_id)
         return boto3.Session(
             aws_access_key_id=key.access_key_id,
@@ -160,26 +141,28 @@ class SimulatedAWS:
     def close_account(self, account_id: str) -> None:
         """Close an account: its resources are out of everybody's reach. Source: AWS Organizations user guide."""
         simulation = self._current()
+        _check_account(account_id)
         simulation.closed[account_id] = self.clock.now()
         for tell in simulation.on_account_closed:
             tell(account_id)
 
     def reopen_account(self, account_id: str) -> None:
-        """Everything in a closed account is within reach again, and what was under way in it goes on."""
+        """Open a closed account again, as AWS Support does within 90 days: what is in it is within reach, keys and
+        sessions hold as before, and what was under way in it goes on."""
         simulation = self._current()
         if simulation.closed.pop(account_id, None) is not None:
             for tell in simulation.on_account_reopened:
                 tell(account_id)
 
     def region_down(self, name: str) -> Outage:
-        """Every call to the region fails to connect, for every service and account, and what was in flight is lost."""
-        simulation = self._current()
-        simulation.regions_down.add(name)
-        for tell in simulation.on_region_down:
-            tell(name)
-        return Outage(simulation, name)
+        """Every call to the region fails to connect, for every service and account, and what was in flight is lost.
 
-    @contextmanager
+        Begins at once; the outage that is returned ends with ``end()`` or at the end of a ``with``. Raises
+        SimulatorError for a region that AWS does not have.
+        """
+        check_region(name)
+        return Outage(self._current(), name)
+
     def faults(
         self,
         *,
@@ -189,22 +172,23 @@ class SimulatedAWS:
         latency_seconds: float = 0.0,
         services: Iterable[str] | None = None,
         operations: Iterable[str] | None = None,
-    ) -> Iterator[None]:
-        """Let calls go wrong at these rates: throttled and rejected ones store nothing; with a lost acknowledgement
-        the call is carried out and the client gets a 500."""
+    ) -> FaultsInForce:
+        """Let calls go wrong at these rates, from now until ``end()`` or the end of a ``with``.
+
+        Throttled and rejected calls store nothing; with a lost acknowledgement the call is carried out and the client
+        gets a 500. A batch of DynamoDB's is throttled item by item. ``services`` are boto3's names, ``operations`` the
+        API's, such as ``PutItem``; None means all.
+        """
+        self._current()
         rates = FaultRates(
             throttle,
             reject,
             lose_acknowledgement,
             latency_seconds,
-            None if services is None else frozenset(services),
-            None if operations is None else frozenset(operations),
+            _names("services", services),
+            _names("operations", operations),
         )
-        self._faults.rates.append(rates)
-        try:
-            yield
-        finally:
-            self._faults.rates.remove(rates)
+        return FaultsInForce(self._faults, rates)
 
     # --- Sizes and durations
 
@@ -229,15 +213,39 @@ class SimulatedAWS:
         self._gate.listeners.append(listener)
 
 
-def _refusing(getaddrinfo: Callable[..., Any]) -> Callable[..., Any]:
-    """Names of the real AWS are not even looked up, whatever client asks."""
+MOTO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
-    def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
-        name = host.decode() if isinstance(host, bytes) else str(host or "")
-        if name.rstrip(".").endswith(REAL_AWS) or name in CREDENTIAL_ENDPOINTS:
-            raise RealAWSRefused(
-                f"{name}: a connection to the real AWS was refused before it was made, because a simulated AWS is active"
-            )
-        return getaddrinfo(host, *args, **kwargs)
 
-    return guarded
+def _keep_for_moto(credentials: dict[str, str | None]) -> None:
+    # moto takes its credentials out of the environment at its end, and fails if a test has done so before.
+    for name, value in credentials.items():
+        os.environ.setdefault(name, value or "")
+
+
+def _seed_chance(stack: ExitStack, seed: int) -> None:
+    """Whatever draws from the process's random numbers draws by the seed; afterwards they go on as before."""
+    for chance in (random, mock_random):
+        stack.callback(chance.setstate, chance.getstate())
+        chance.seed(seed)
+
+
+def _leave(simulation: Simulation) -> None:
+    with ExitStack() as actions:
+        for action in reversed(simulation.on_exit):
+            actions.callback(action)
+
+
+def _check_account(account_id: str) -> None:
+    if not (isinstance(account_id, str) and len(account_id) == 12 and account_id.isdigit()):
+        raise SimulatorError(f"account id {account_id!r}: expected a text of twelve digits")
+
+
+def _one_of(name: str, value: str, *allowed: str) -> None:
+    if value not in allowed:
+        raise SimulatorError(f"SimulatedAWS: {name} is {' or '.join(map(repr, allowed))}; got {value!r}")
+
+
+def _names(what: str, names: Iterable[str] | None) -> frozenset[str] | None:
+    if isinstance(names, str):
+        raise SimulatorError(f"faults: {what} is a list of names; got the text {names!r}")
+    return None if names is None else frozenset(names)

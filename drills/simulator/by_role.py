@@ -52,4 +52,4 @@ def with_faults(request: Request, carry_out: Callable[[], Response]) -> Response
     opened = gate._gate
     if opened is None or not opened.faults.rates:
         return carry_out()
-    return opened.faults.around(request, carry_out)
+    return opened.faults.around(request, lambda _: carry_out())

@@ -1,110 +1,112 @@
-"""IAM as far as drills rely on it: identity policies of roles and users, session policies, trust policies.
+"""IAM as far as drills rely on it: identity and session policies, permission boundaries, trust policies of roles.
 
-Not judged: permission boundaries, service control policies, resource policies other than a role's trust. A condition
-operator that is not known never allows and always denies.
+Source: IAM user guide, Policy evaluation logic, within an account and across accounts. What is not judged stands in
+``capabilities.MISSING``; a condition that cannot be judged never allows and always denies.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import json
-import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from datetime import datetime
+from typing import Any
 
 from moto.iam.models import iam_backends
 
-if TYPE_CHECKING:
-    from drills.simulator.accounts import Principal
-    from drills.simulator.gate import Request
+from drills.simulator import accounts
+from drills.simulator.accounts import Principal, parsed
+from drills.simulator.conditions import Keys, filled, hold, like, listed
+from drills.simulator.needs import needs_of
+from drills.simulator.needs.need import Need
+from drills.simulator.request import Request
+from drills.simulator.state import current
+
+OPEN_TO_ALL = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
+"""They need no permission. Source: STS API reference."""
+ASSUMING = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"})
+"""Judged together with the role's trust, where the role is assumed."""
+
+Document = dict[str, Any]
 
 
 def denial(request: Request) -> str | None:
-    """Why the principal may not do this, None when it may."""
+    """Why the caller may not do this, in AWS's words; None when it may."""
     principal = request.principal
-    if principal.role_arn is None and principal.user_arn is None:
+    if principal.administrator and not principal.session_policies:
         return None
-    action = f"{request.service}:{request.operation}"
-    if action in ("sts:GetCallerIdentity", "sts:GetSessionToken"):
+    if f"{request.service}:{request.operation}" in OPEN_TO_ALL | ASSUMING:
         return None
-    identity = list(_documents(principal))
-    session = [json.loads(principal.session_policy)] if principal.session_policy else None
-    for resource in resources_of(request):
-        for layer in (identity, session):
-            verdict = "allow" if layer is None else _judge(layer, action, resource, {})
-            if verdict != "allow":
-                because = (
-                    "with an explicit deny in an identity-based policy"
-                    if verdict == "deny"
-                    else f"because no {'session' if layer is session else 'identity-based'} policy allows the "
-                    f"{action} action"
-                )
-                return f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} {because}"
+    shared = keys_of(request, current().clock.now())
+    for need in needs_of(request):
+        why = refused(principal, need, {**shared, **need.keys})
+        if why is not None:
+            resource = f'"{need.resource}"' if request.service == "s3" else need.resource
+            return f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} {why}"
     return None
 
 
-def trusts(role: Any, caller: Principal, external_id: str | None) -> bool:
-    """Does the role's trust policy let the caller assume it?"""
-    document = _parsed(role.assume_role_policy_document)
-    context = {"sts:externalid": external_id or ""}
-    verdict = False
-    for statement in _statements(document):
-        if not _matches_action(statement, "sts:AssumeRole") or not _names(statement.get("Principal"), caller):
-            continue
-        if _conditions_hold(statement, context) is not True:
-            continue
-        if statement.get("Effect") == "Deny":
-            return False
-        verdict = True
-    return verdict
+def refused(principal: Principal, need: Need, keys: Keys) -> str | None:
+    """The reason why none of the principal's own policies allows it, or one denies it; None when it may."""
+    for kind, documents in _layers(principal):
+        verdict = judge(documents, need, keys)
+        if verdict == "deny":
+            return f"with an explicit deny in {'an' if kind.startswith('i') else 'a'} {kind}"
+        if verdict != "allow":
+            return f"because no {kind} allows the {need.action} action"
+    return None
 
 
-def trusts_service(role: Any, service: str) -> bool:
-    """Does the role's trust policy name this service, such as ``lambda.amazonaws.com``?"""
-    return any(
-        statement.get("Effect") == "Allow" and service in _listed((statement.get("Principal") or {}).get("Service"))
-        for statement in _statements(_parsed(role.assume_role_policy_document))
-        if isinstance(statement.get("Principal"), dict)
-    )
+def _layers(principal: Principal) -> Iterator[tuple[str, list[Document]]]:
+    """Every layer must allow; within one, a deny wins."""
+    if not principal.administrator:
+        holders = _holders(principal)
+        yield "identity-based policy", [document for holder in holders for document in _documents(holder)]
+        for holder in holders[:1]:
+            boundary = getattr(holder, "permissions_boundary_arn", None)
+            if boundary:
+                text = managed_policy(principal.account, boundary)
+                yield "permissions boundary", [parsed(text)] if text is not None else []
+    if principal.session_policies:
+        yield "session policy", [parsed(policy) for policy in principal.session_policies]
 
 
-def _names(principal: Any, caller: Principal) -> bool:
-    if principal == "*":
-        return True
-    if not isinstance(principal, dict):
-        return False
-    mine = {caller.account, f"arn:aws:iam::{caller.account}:root", caller.arn, caller.role_arn, caller.user_arn, "*"}
-    return any(name in mine for name in _listed(principal.get("AWS")))
-
-
-def _documents(principal: Principal) -> Iterator[dict[str, Any]]:
-    backend = iam_backends[principal.account]["aws"]
+def _holders(principal: Principal) -> list[Any]:
     if principal.role_arn is not None:
-        holders = [role for role in backend.roles.values() if role.arn == principal.role_arn]
-    else:
-        user = next(user for user in backend.users.values() if user.arn == principal.user_arn)
-        holders = [user, *backend.get_groups_for_user(user.name)]
-    for holder in holders:
-        for inline in holder.policies.values() if isinstance(holder.policies, dict) else holder.policies:
-            yield _parsed(inline)
-        for managed in holder.managed_policies.values():
-            yield _parsed(managed.document)
+        role = accounts.role_named(principal.role_arn)
+        return [role] if role is not None else []
+    user = accounts.user_named(str(principal.user_arn))
+    if user is None:
+        return []
+    backend = accounts.backend_of(user.arn)
+    return [user, *(group for group in backend.groups.values() if user in group.users)] if backend else [user]
 
 
-def _parsed(document: Any) -> dict[str, Any]:
-    if isinstance(document, dict) and "policy_document" in document:
-        document = document["policy_document"]
-    return json.loads(document) if isinstance(document, str) else document
+def _documents(holder: Any) -> Iterator[Document]:
+    for inline in holder.policies.values():
+        yield parsed(inline)
+    for managed in holder.managed_policies.values():
+        yield parsed(managed.document)
 
 
-def _judge(documents: Iterable[dict[str, Any]], action: str, resource: str, context: dict[str, str]) -> str:
+def managed_policy(account: str, policy_arn: str) -> str | None:
+    """The text of a managed policy, None when the account has none of this ARN."""
+    for backend in iam_backends[account].values():
+        for policy in backend.managed_policies.values():
+            if policy.arn == policy_arn:
+                return str(policy.document)
+    return None
+
+
+# --- Statements ------------------------------------------------------------------------------------------------------
+
+
+def judge(documents: Iterable[Document], need: Need, keys: Keys) -> str:
+    """``allow``, ``deny``, or ``none`` where no statement speaks of it."""
     verdict = "none"
     for document in documents:
-        for statement in _statements(document):
-            if not _matches_action(statement, action) or not _matches_resource(statement, resource):
+        for statement in statements(document):
+            if not _about_action(statement, need.action) or not _about_resource(statement, need.resource, keys):
                 continue
-            holds = _conditions_hold(statement, context)
+            holds = hold(statement.get("Condition") or {}, keys)
             if statement.get("Effect") == "Deny" and holds is not False:
                 return "deny"
             if statement.get("Effect") == "Allow" and holds is True:
@@ -112,109 +114,108 @@ def _judge(documents: Iterable[dict[str, Any]], action: str, resource: str, cont
     return verdict
 
 
-def _statements(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [s for s in _listed(document.get("Statement")) if isinstance(s, dict)]
+def statements(document: Document) -> list[Document]:
+    return [one for one in listed(document.get("Statement")) if isinstance(one, dict)]
 
 
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+def _about_action(statement: Document, action: str) -> bool:
+    negated = "NotAction" in statement
+    patterns = listed(statement.get("NotAction" if negated else "Action"))
+    return any(like(action.lower(), str(pattern).lower()) for pattern in patterns) is not negated
 
 
-def _matches_action(statement: dict[str, Any], action: str) -> bool:
-    if "NotAction" in statement:
-        return not any(_like(action.lower(), str(p).lower()) for p in _listed(statement["NotAction"]))
-    return any(_like(action.lower(), str(p).lower()) for p in _listed(statement.get("Action")))
+def _about_resource(statement: Document, resource: str, keys: Keys) -> bool:
+    negated = "NotResource" in statement
+    patterns = listed(statement.get("NotResource" if negated else "Resource"))
+    return any(like(resource, filled(str(pattern), keys)) for pattern in patterns) is not negated
 
 
-def _matches_resource(statement: dict[str, Any], resource: str) -> bool:
-    if "NotResource" in statement:
-        return not any(_like(resource, str(p)) for p in _listed(statement["NotResource"]))
-    return any(_like(resource, str(p)) for p in _listed(statement.get("Resource")))
+# --- Trust -----------------------------------------------------------------------------------------------------------
 
 
-def _like(text: str, pattern: str) -> bool:
-    # Square brackets are letters in a policy, but ranges to fnmatch.
-    return fnmatch.fnmatchcase(text, re.sub(r"\[", "[[]", pattern))
+def trust(role: Any, caller: Principal, keys: Keys) -> str:
+    """What a role's trust policy says to this caller: ``deny``, ``none``, ``account`` or ``principal``.
+
+    ``account``: it trusts the caller's whole account, which then must let the caller by its own policies.
+    ``principal``: it names the caller itself.
+    """
+    verdict = "none"
+    for statement in statements(parsed(role.assume_role_policy_document)):
+        if not _about_action(statement, "sts:AssumeRole"):
+            continue
+        named = _named(statement, caller)
+        if not named:
+            continue
+        holds = hold(statement.get("Condition") or {}, keys)
+        if statement.get("Effect") == "Deny" and holds is not False:
+            return "deny"
+        if statement.get("Effect") == "Allow" and holds is True and verdict != "principal":
+            verdict = named
+    return verdict
 
 
-def _conditions_hold(statement: dict[str, Any], context: dict[str, str]) -> bool | None:
-    """None: a condition that is not judged here."""
-    for operator, wanted in (statement.get("Condition") or {}).items():
-        for key, values in wanted.items():
-            found = context.get(key.lower())
-            if found is None:
-                return None
-            if operator in ("StringEquals", "ArnEquals"):
-                held = found in [str(v) for v in _listed(values)]
-            elif operator in ("StringLike", "ArnLike"):
-                held = any(_like(found, str(v)) for v in _listed(values))
-            elif operator == "StringNotEquals":
-                held = found not in [str(v) for v in _listed(values)]
-            else:
-                return None
-            if not held:
-                return False
-    return True
+def _named(statement: Document, caller: Principal) -> str:
+    """How a statement names the caller: ``principal``, ``account``, or not at all."""
+    if "NotPrincipal" in statement:
+        return "" if _among(statement["NotPrincipal"], caller) else "account"
+    return _among(statement.get("Principal"), caller)
 
 
-def resources_of(request: Request) -> list[str]:
-    """The ARNs a call is about; ``*`` where drills do not rely on it."""
-    prefix = f"arn:aws:{request.service}:{request.region}:{request.account}"
-    if request.service == "dynamodb":
-        return _dynamodb_resources(request, prefix)
-    if request.service == "sts":
-        return parse_qs(request.body.decode()).get("RoleArn", ["*"])
-    if request.service == "lambda":
-        found = re.search(r"/functions/([^/?]+)", request.url)
-        name = found[1] if found else ""
-        return [name if name.startswith("arn:") else f"{prefix}:function:{name}"] if name else ["*"]
-    if request.service == "sqs":
-        url = str(_body(request).get("QueueUrl", ""))
-        return [f"{prefix}:{url.rpartition('/')[2]}"] if url else ["*"]
-    if request.service == "s3":
-        return [_s3_resource(request)]
-    if request.service == "ssm":
-        name = str(_body(request).get("Name", ""))
-        return [f"{prefix}:parameter/{name.lstrip('/')}"] if name else ["*"]
-    if request.service == "logs":
-        name = str(_body(request).get("logGroupName", ""))
-        return [f"{prefix}:log-group:{name}:*"] if name else ["*"]
-    return ["*"]
+def _among(principal: Any, caller: Principal) -> str:
+    names = listed(principal.get("AWS")) if isinstance(principal, dict) else listed(principal)
+    if any(name in (caller.arn, caller.role_arn, caller.user_arn) for name in names):
+        return "principal"
+    partition = caller.arn.split(":")[1] if caller.arn else "aws"
+    return (
+        "account"
+        if any(n in ("*", caller.account, f"arn:{partition}:iam::{caller.account}:root") for n in names)
+        else ""
+    )
 
 
-def _body(request: Request) -> dict[str, Any]:
-    try:
-        parsed = request.json()
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+def trusts_service(role: Any, service: str) -> bool:
+    """Does the role's trust policy name this service, such as ``lambda.amazonaws.com``?"""
+    return any(
+        statement.get("Effect") == "Allow" and service in listed((statement.get("Principal") or {}).get("Service"))
+        for statement in statements(parsed(role.assume_role_policy_document))
+        if isinstance(statement.get("Principal"), dict) and _about_action(statement, "sts:AssumeRole")
+    )
 
 
-def _s3_resource(request: Request) -> str:
-    host, _, path = request.url.partition("//")[2].partition("/")
-    path = path.partition("?")[0]
-    bucket = host.partition(".s3")[0] if ".s3" in host else ""
-    return f"arn:aws:s3:::{bucket}/{path}".rstrip("/") if bucket else f"arn:aws:s3:::{path}"
+# --- Condition keys --------------------------------------------------------------------------------------------------
 
 
-def _dynamodb_resources(request: Request, prefix: str) -> list[str]:
-    body = _body(request)
+def keys_of(request: Request, now: datetime) -> dict[str, tuple[str, ...] | None]:
+    """The global condition keys. Source: IAM user guide, AWS global condition context keys."""
+    principal = request.principal
+    holder = next(iter(_holders(principal)), None) if not principal.administrator else None
+    session = principal.expires is not None
+    keys: dict[str, tuple[str, ...] | None] = {
+        "aws:principalaccount": (principal.account,),
+        "aws:principalarn": (principal.role_arn or principal.user_arn or principal.arn,),
+        "aws:principaltype": ("AssumedRole" if principal.role_arn else "User",),
+        "aws:userid": (principal.user_id,) if principal.user_id else None,
+        "aws:username": (str(holder.name),) if principal.user_arn and holder is not None else None,
+        "aws:requestedregion": (request.region,),
+        "aws:securetransport": ("true" if request.url.startswith("https:") else "false",),
+        "aws:viaawsservice": ("false",),
+        "aws:principalisawsservice": ("false",),
+        "aws:calledvia": None,
+        "aws:sourceaccount": None,
+        "aws:sourcearn": None,
+        "aws:multifactorauthpresent": ("false",) if session else None,
+        "aws:multifactorauthage": None,
+        "aws:currenttime": (now.isoformat(),),
+        "aws:epochtime": (str(int(now.timestamp())),),
+        "aws:tokenissuetime": (principal.issued.isoformat(),) if session and principal.issued else None,
+        "aws:useragent": (request.headers.get("user-agent", ""),),
+    }
+    for name, value in _tags(holder).items():
+        keys[f"aws:principaltag/{name.lower()}"] = (value,)
+    return keys
 
-    def table(name: Any) -> str:
-        return str(name) if str(name).startswith("arn:") else f"{prefix}:table/{name}"
 
-    for key in ("StreamArn", "BackupArn", "ResourceArn", "TableArn", "ExportArn"):
-        if body.get(key):
-            return [str(body[key])]
-    if body.get("ShardIterator"):
-        return [str(body["ShardIterator"]).partition("|")[0]]
-    names = set(body.get("RequestItems", {}))
-    names |= {next(iter(item.values())).get("TableName") for item in body.get("TransactItems", [])}
-    names |= {body[key] for key in ("TableName", "SourceTableName", "TargetTableName") if body.get(key)}
-    if not names:
-        return ["*"]
-    if body.get("IndexName"):
-        return [f"{table(body['TableName'])}/index/{body['IndexName']}"]
-    return sorted(table(name) for name in names)
+def _tags(holder: Any) -> dict[str, str]:
+    tags = getattr(holder, "tags", None) or {}
+    entries = tags.values() if isinstance(tags, dict) else tags
+    return {one["Key"]: one["Value"] for one in entries if isinstance(one, dict) and "Key" in one}

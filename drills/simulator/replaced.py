@@ -12,11 +12,16 @@ import importlib
 import importlib.util
 import inspect
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import moto
+
+from drills.errors import SimulatorError
 
 MOTO = "5.2.5"
 PARTS = (
     "drills.simulator.accounts",
+    "drills.simulator.sts",
     "drills.simulator.dynamodb.table",
     "drills.simulator.dynamodb.transactions",
     "drills.simulator.dynamodb.operations",
@@ -60,7 +65,7 @@ class Replacement:
     def digest_now(self) -> str:
         """The digest of the source that is installed."""
         original = self.original()
-        unwrapped = original.fget if isinstance(original, property) else getattr(original, "__func__", original)
+        unwrapped: Any = original.fget if isinstance(original, property) else getattr(original, "__func__", original)
         return hashlib.sha256(inspect.getsource(unwrapped).encode()).hexdigest()[:12]
 
 
@@ -74,6 +79,38 @@ def replacements() -> tuple[Replacement, ...]:
     return tuple(one for part in parts() for one in getattr(part, "REPLACEMENTS", ()))
 
 
+def check_moto(changed: Literal["refused", "accepted"]) -> None:
+    """Raise SimulatorError when what is replaced is not what it was when the replacement was written.
+
+    In the release that it was written for, the test suite has compared every digest, so nothing is computed here.
+    """
+    if moto.__version__ == MOTO or changed == "accepted":
+        return
+    different = differences()
+    if different:
+        raise SimulatorError(
+            f"moto {moto.__version__} is installed, and the simulated AWS was made for {MOTO}. It replaces parts of "
+            f"moto that have changed since: {'; '.join(different)}. Install moto=={MOTO}, or, if you have looked at "
+            "these changes, say SimulatedAWS(changed_moto='accepted')."
+        )
+
+
+def differences() -> list[str]:
+    """What is replaced and is not what it was, each with what that may mean."""
+    found = []
+    for one in replacements():
+        try:
+            there = one.digest_now()
+        except (AttributeError, ImportError, OSError, TypeError) as error:
+            found.append(f"{one.target} is gone ({error})")
+            continue
+        if there != one.digest:
+            found.append(
+                f"{one.target} (replaced because {one.reason}; digest {there}, expected {one.digest or 'one'})"
+            )
+    return found
+
+
 class Replaced:
     """All replacements in place, between ``install`` and ``restore``."""
 
@@ -83,10 +120,18 @@ class Replaced:
     def install(self) -> None:
         for one in replacements():
             owner, name = one.owner_and_name
-            self._originals.append((owner, name, inspect.getattr_static(owner, name)))
+            own = vars(owner).get(name, _INHERITED)
+            self._originals.append((owner, name, own))
             setattr(owner, name, one.replacement)
 
     def restore(self) -> None:
         while self._originals:
             owner, name, original = self._originals.pop()
-            setattr(owner, name, original)
+            if original is _INHERITED:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+
+_INHERITED = object()
+"""Stands for an attribute that the owner itself does not have."""

@@ -86,7 +86,7 @@ def understood(prepared: AWSPreparedRequest, operation: str) -> Request:
     request = Request(
         service=service,
         operation=operation,
-        account=os.environ.get("MOTO_ACCOUNT_ID") or headers.get("x-moto-account-id") or principal.account,
+        account=_account(access_key, principal, headers),
         region=region,
         access_key=access_key,
         method=prepared.method,
@@ -97,6 +97,13 @@ def understood(prepared: AWSPreparedRequest, operation: str) -> Request:
     )
     request.operation = operation or _operation(request)
     return request
+
+
+def _account(access_key: str, principal: accounts.Principal, headers: Mapping[str, str]) -> str:
+    """The account that the call works in; code that ran on moto may have named it by moto's own means."""
+    if accounts.is_moto_default(access_key):
+        return os.environ.get("MOTO_ACCOUNT_ID") or headers.get("x-moto-account-id") or principal.account
+    return principal.account
 
 
 def regional(url: str) -> str:

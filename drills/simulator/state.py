@@ -37,6 +37,7 @@ class Simulation:
     sessions_of_closed_accounts: Literal["refused", "kept"] = "refused"
     sizes: dict[str, Size] = field(default_factory=dict)
     durations: list[ModelledDuration] = field(default_factory=list)
+    outages: list[Any] = field(default_factory=list)
     regions_down: set[str] = field(default_factory=set)
     closed: dict[str, datetime] = field(default_factory=dict)
     on_region_down: list[Callable[[str], None]] = field(default_factory=list)
@@ -99,5 +100,5 @@ def active() -> Simulation | None:
 
 
 def activate(simulation: Simulation | None) -> None:
-    global _current  # noqa: PLW0603 - botocore's own hooks are process-wide, so there can be only one.
+    global _current  # Botocore's own hooks are process-wide, so there can be only one.
     _current = simulation

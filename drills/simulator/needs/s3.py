@@ -1,0 +1,144 @@
+"""What calls of S3 need: its actions have names of their own.
+
+Source: service authorization reference, Amazon S3; S3 user guide, Required permissions for S3 API operations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from moto.s3.models import s3_backends
+
+from drills.simulator.accounts import partition_of
+from drills.simulator.needs.need import Need, asked
+from drills.simulator.request import Request
+
+VIRTUAL_HOST = re.compile(r"^(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.|fips\.)?[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?$")
+ACTIONS = {
+    "AbortMultipartUpload": "AbortMultipartUpload",
+    "CompleteMultipartUpload": "PutObject",
+    "CopyObject": "PutObject",
+    "CreateMultipartUpload": "PutObject",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteObjects": "DeleteObject",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycle": "GetLifecycleConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "HeadObject": "GetObject",
+    "ListBuckets": "ListAllMyBuckets",
+    "ListMultipartUploads": "ListBucketMultipartUploads",
+    "ListObjectVersions": "ListBucketVersions",
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListParts": "ListMultipartUploadParts",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycle": "PutLifecycleConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutBucketReplication": "PutReplicationConfiguration",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "SelectObjectContent": "GetObject",
+    "UploadPart": "PutObject",
+    "UploadPartCopy": "PutObject",
+}
+OF_VERSION = {
+    "GetObject": "GetObjectVersion",
+    "DeleteObject": "DeleteObjectVersion",
+    "GetObjectTagging": "GetObjectVersionTagging",
+    "PutObjectTagging": "PutObjectVersionTagging",
+    "DeleteObjectTagging": "DeleteObjectVersionTagging",
+    "GetObjectAcl": "GetObjectVersionAcl",
+    "PutObjectAcl": "PutObjectVersionAcl",
+}
+"""The action that a call with a version id needs instead."""
+ASKED_KEYS = ("prefix", "delimiter", "max-keys")
+HEADER_KEYS = (
+    "x-amz-acl",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-storage-class",
+    "x-amz-copy-source",
+)
+KEY_IN_DELETION = re.compile(rb"<Object>.*?<Key>(.*?)</Key>(.*?)</Object>", re.DOTALL)
+
+
+def bucket_and_key(url: str) -> tuple[str, str]:
+    """The bucket and the key that an S3 URL names, each empty when it names none."""
+    parts = urlsplit(url)
+    path = unquote(parts.path).lstrip("/")
+    found = VIRTUAL_HOST.match(parts.hostname or "")
+    if found:
+        return found["bucket"], path
+    bucket, _, key = path.partition("/")
+    return bucket, key
+
+
+def bucket_named(name: str) -> Any | None:
+    """moto's bucket, whoever owns it; None when there is none of this name."""
+    if name not in s3_backends.bucket_accounts:
+        return None
+    partition, account = s3_backends.bucket_accounts[name]
+    return s3_backends[account][partition].buckets.get(name)
+
+
+def needs(request: Request) -> Iterator[Need]:
+    bucket, key = bucket_and_key(request.url)
+    keys = _keys(request)
+    if request.operation == "DeleteObjects":
+        for text, rest in KEY_IN_DELETION.findall(request.body):
+            name = "DeleteObjectVersion" if b"<VersionId>" in rest else "DeleteObject"
+            yield Need(f"s3:{name}", _arn(request, bucket, text.decode()), keys)
+        return
+    name = ACTIONS.get(request.operation, request.operation)
+    if "versionId" in asked(request):
+        name = OF_VERSION.get(name, name)
+    yield Need(f"s3:{name}", _arn(request, bucket, key), keys)
+    if request.operation in ("CopyObject", "UploadPartCopy"):
+        source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/")
+        path, _, version = source.partition("?versionId=")
+        yield Need("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:{_partition(request)}:s3:::{path}", keys)
+    if request.operation in ("PutObject", "CopyObject", "CreateMultipartUpload"):
+        for header, extra in (("x-amz-tagging", "PutObjectTagging"), ("x-amz-acl", "PutObjectAcl")):
+            if request.headers.get(header):
+                yield Need(f"s3:{extra}", _arn(request, bucket, key), keys)
+
+
+def _partition(request: Request) -> str:
+    return partition_of(request.region)
+
+
+def _arn(request: Request, bucket: str, key: str) -> str:
+    if not bucket:
+        return "*"
+    return f"arn:{_partition(request)}:s3:::{bucket}" + (f"/{key}" if key else "")
+
+
+def _keys(request: Request) -> dict[str, tuple[str, ...] | None]:
+    given = asked(request)
+    keys: dict[str, tuple[str, ...] | None] = {
+        f"s3:{name}": (given[name],) if name in given else None for name in ASKED_KEYS
+    }
+    keys["s3:versionid"] = (given["versionId"],) if "versionId" in given else None
+    for name in HEADER_KEYS:
+        keys[f"s3:{name}"] = (request.headers[name],) if name in request.headers else None
+    bucket = bucket_named(bucket_and_key(request.url)[0])
+    keys["s3:resourceaccount"] = (str(bucket.account_id),) if bucket is not None else None
+    return keys

@@ -90,6 +90,9 @@ ROWS: dict[str, Row] = {
     "dynamodb.export": Row(
         lambda size, _: (10 + size.size_gb / 100 * 5) * MINUTE, 0.5, True, "AWS: minutes and up; shape (A)"
     ),
+    "dynamodb.import": Row(
+        lambda size, _: (10 + size.size_gb / 100 * 10) * MINUTE, 0.5, True, "AWS: minutes and up; shape (A)"
+    ),
     "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),
 }
 

@@ -33,6 +33,7 @@ PARTS = (
     "drills.simulator.dynamodb.global_tables",
     "drills.simulator.dynamodb.exports",
     "drills.simulator.dynamodb.imports",
+    "drills.simulator.dynamodb.imports",
     "drills.simulator.metrics",
     "drills.simulator.alarms",
     "drills.simulator.functions",

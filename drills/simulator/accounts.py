@@ -248,5 +248,6 @@ REPLACEMENTS = (
         get_current_account,
         "moto does not find the access key of a call that is signed in its URL, walks through all accounts for each "
         "call, and lets MOTO_ACCOUNT_ID override credentials that were issued for another account",
+        digest="73816bc14741",
     ),
 )

@@ -253,5 +253,6 @@ REPLACEMENTS = (
         "moto.cloudwatch.models:CloudWatchBackend.put_metric_alarm",
         put_metric_alarm,
         "moto's alarms are OK from the beginning and never change by themselves",
+        digest="aff786ddccbc",
     ),
 )

@@ -184,5 +184,6 @@ REPLACEMENTS = (
         "moto.cloudwatch.models:CloudWatchBackend.put_metric_data",
         put_metric_data,
         "moto's alarms never hear of a metric",
+        digest="300dda002442",
     ),
 )

@@ -129,7 +129,19 @@ def _counted_anew(self: EventsBackend, name: str, event_bus_arn: str | None, fou
 
 
 REPLACEMENTS = (
-    Replacement("moto.events.models:EventsBackend.put_rule", put_rule, "moto's schedules never fire"),
-    Replacement("moto.events.models:EventsBackend.enable_rule", enable_rule, "moto's schedules never fire"),
-    Replacement("moto.events.models:EventsBackend.disable_rule", disable_rule, "moto's schedules never fire"),
+    Replacement(
+        "moto.events.models:EventsBackend.put_rule", put_rule, "moto's schedules never fire", digest="28bf0ac76b1b"
+    ),
+    Replacement(
+        "moto.events.models:EventsBackend.enable_rule",
+        enable_rule,
+        "moto's schedules never fire",
+        digest="e34ebc497b11",
+    ),
+    Replacement(
+        "moto.events.models:EventsBackend.disable_rule",
+        disable_rule,
+        "moto's schedules never fire",
+        digest="64d050344a24",
+    ),
 )

@@ -289,10 +289,12 @@ REPLACEMENTS = (
         "moto.dynamodb.models.table:Table.set_stream_specification",
         set_stream_specification,
         "moto's stream has one shard, keeps object trees, loses what was written when it is switched off",
+        digest="40d64546dbe9",
     ),
     Replacement(
         "moto.dynamodb.models:DynamoDBBackend.update_table_streams",
         update_table_streams,
         "moto never lets a stream be enabled a second time",
+        digest="4b36bdd96688",
     ),
 )

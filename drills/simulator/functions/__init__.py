@@ -174,5 +174,6 @@ REPLACEMENTS = (
         "moto.awslambda.models:LambdaFunction._invoke_lambda",
         invoke_in_process,
         "moto runs functions in Docker containers, with credentials of nobody and a clock of their own",
+        digest="23ce7a8f956e",
     ),
 )

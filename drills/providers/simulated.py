@@ -27,7 +27,8 @@ class SimulatedProvider:
 
     @contextmanager
     def open(self, estate: Estate, seed: int) -> Iterator[SimulatedWorld]:
-        with SimulatedAWS(seed=seed) as aws:
+        # The estate stands for one that is older than a day, and AWS lets go of a table replicas were made from.
+        with SimulatedAWS(seed=seed, replica_source_kept_seconds=0) as aws:
             yield SimulatedWorld(aws, estate)
 
 

@@ -37,6 +37,8 @@ class SimulatedAWS:
 
     ``time.sleep`` moves the simulated clock, in whatever thread it is called; a function that was imported as
     ``from time import sleep`` before does not.
+    ``replica_source_kept_seconds``: how long AWS refuses to delete a table that gave its items to a new replica; 0 if
+    the replica stands for one that is older.
     """
 
     capabilities: frozenset[str] = CAPABILITIES
@@ -50,6 +52,7 @@ class SimulatedAWS:
         durations: Literal["p50", "drawn"] = "p50",
         iam: Literal["enforced", "off"] = "enforced",
         closed_account_sessions: Literal["refused", "kept"] = "refused",
+        replica_source_kept_seconds: float = 86_400.0,
         changed_moto: Literal["refused", "accepted"] = "refused",
     ) -> None:
         _one_of("durations", durations, "p50", "drawn")
@@ -66,6 +69,7 @@ class SimulatedAWS:
         self._drawn = durations == "drawn"
         self._iam = iam
         self._closed_account_sessions = closed_account_sessions
+        self._replica_source_kept_seconds = replica_source_kept_seconds
         self._stack = ExitStack()
         self._simulation: Simulation | None = None
 
@@ -98,6 +102,7 @@ class SimulatedAWS:
             timing=TimingModel(draw=draw),
             iam_enforced=self._iam == "enforced",
             sessions_of_closed_accounts=self._closed_account_sessions,
+            replica_source_kept_seconds=self._replica_source_kept_seconds,
         )
         self._simulation = simulation
         self._faults = Faults(simulation)

@@ -35,6 +35,8 @@ class Simulation:
     timing: TimingModel
     iam_enforced: bool = True
     sessions_of_closed_accounts: Literal["refused", "kept"] = "refused"
+    replica_source_kept_seconds: float = 86_400.0
+    """How long the table that a replica was made from cannot be deleted."""
     sizes: dict[str, Size] = field(default_factory=dict)
     durations: list[ModelledDuration] = field(default_factory=list)
     outages: list[Any] = field(default_factory=list)

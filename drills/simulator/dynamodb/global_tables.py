@@ -29,7 +29,6 @@ from drills.simulator.state import Simulation, current
 from drills.simulator.timing import Size
 
 VERSION = "2019.11.21"
-SOURCE_KEPT = timedelta(hours=24)
 EXPIRES_ELSEWHERE_SECONDS = 600.0
 """An expired item is deleted in one region, and the deletion replicates; the others delete it if that does not come."""
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
@@ -264,7 +263,8 @@ def _reason_against_deleting(member: Member, one: GlobalTable) -> Refused | None
         refuse_unless_active(table)
     except Refused as refusal:
         return refusal
-    recently = member.sourced is not None and current().clock.now() - member.sourced < SOURCE_KEPT
+    kept = timedelta(seconds=current().replica_source_kept_seconds)
+    recently = member.sourced is not None and current().clock.now() - member.sourced < kept
     return invalid(STILL_SOURCE) if recently and len(one.members) > 1 else None
 
 

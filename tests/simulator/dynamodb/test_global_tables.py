@@ -659,3 +659,10 @@ def test_erases_replicate_so_a_replica_is_no_backup(ground: Ground, home: Any, a
         home.delete_item(TableName="orders", Key={"id": {"S": str(number)}})
     ground.sleep(60)
     assert contents(away, "orders") == {}
+
+
+def test_a_replica_may_stand_for_one_that_is_older_than_a_day() -> None:
+    with simulated(replica_source_kept_seconds=0) as ground:
+        replicated(ground)
+        ground.client(HOME).delete_table(TableName="orders")
+        assert status(ground.client(AWAY), "orders") == "ACTIVE"

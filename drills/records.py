@@ -23,6 +23,7 @@ from drills.record_file import FileRecords
 from drills.record_forms import BARE_WORDS, FORMS, FakerForm, Form
 from drills.suggestions import did_you_mean
 
+DRAWS_FOR_ANOTHER = 200
 CHANGED_AT_ONCE = 3
 """An update changes at most so many attributes of a record."""
 
@@ -137,15 +138,22 @@ class _Maker:
     def changed(self, record: Record, rng: random.Random) -> Record:
         fresh = dict(record)
         candidates = [(name, draw) for name, draw in self._redraws if name in record]
-        for _ in range(min(len(candidates), 1 + below(rng, CHANGED_AT_ONCE))):
+        wanted = 1 + below(rng, CHANGED_AT_ONCE)
+        while wanted and candidates:
             name, draw = candidates.pop(below(rng, len(candidates)))
-            fresh[name] = _another(record[name], lambda: draw(rng, 0, record))  # noqa: B023 - called at once
+            another = _another(record[name], lambda: draw(rng, 0, record))  # noqa: B023 - called at once
+            if another is not record[name]:
+                fresh[name] = another
+                wanted -= 1
         return fresh
 
 
 def _another(old: Any, draw: Callable[[], Any]) -> Any:
-    """A value other than the old one, if a few draws give one: an update that changes nothing tests nothing."""
-    for _ in range(8):
+    """A value other than the old one; the old one itself if no draw gives another.
+
+    An update that changes nothing tests nothing, and a choice may be as uneven as ninety-nine to one.
+    """
+    for _ in range(DRAWS_FOR_ANOTHER):
         value = draw()
         if value != old:
             return value

@@ -206,6 +206,12 @@ def test_an_update_changes_something_and_never_the_key(n: int, seed: int) -> Non
 UPDATED = maker_of(EVERYTHING.replace("380KB, count: 2", "64, count: 2"), keys=frozenset({"order_id", "email"}))
 
 
+def test_an_update_of_what_hardly_varies_changes_it_nevertheless() -> None:
+    maker = maker_of("id: uuid\nplan: {choice: {free: 99, gold: 1}}\nfixed: {choice: [one]}", keys=frozenset({"id"}))
+    changed = [maker.changed({"id": "a", "plan": "free", "fixed": "one"}, random.Random(seed)) for seed in range(50)]
+    assert sum(record == {"id": "a", "plan": "gold", "fixed": "one"} for record in changed) > 40
+
+
 def test_records_share_nothing_that_can_be_changed() -> None:
     maker = maker_of("a: {const: {b: [1]}}\nc: {choice: [[1]]}\nd: {faker: {provider: pylist, with: {nb_elements: 2}}}")
     first = maker.record(0)

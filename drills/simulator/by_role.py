@@ -36,8 +36,6 @@ def denial(simulation: Simulation, request: Request) -> str | None:
     """Why the role may not, None when it may."""
     if not simulation.iam_enforced:
         return None
-    if accounts.role_named(str(request.principal.role_arn)) is None:
-        return f"role {request.principal.role_arn} does not exist"
     return iam.denial(request)
 
 
@@ -47,9 +45,9 @@ def trusted_by_lambda(simulation: Simulation, role_arn: str) -> bool:
     return role is not None and (not simulation.iam_enforced or iam.trusts_service(role, "lambda.amazonaws.com"))
 
 
-def with_faults(request: Request, carry_out: Callable[[], Response]) -> Response:
+def with_faults(request: Request, carry_out: Callable[[Request], Response]) -> Response:
     """Carry out the call with the faults that are in force for such calls."""
     opened = gate._gate
     if opened is None or not opened.faults.rates:
-        return carry_out()
-    return opened.faults.around(request, lambda _: carry_out())
+        return carry_out(request)
+    return opened.faults.around(request, carry_out)

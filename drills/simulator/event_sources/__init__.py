@@ -35,6 +35,7 @@ def begin(simulation: Simulation) -> None:
     _feeds.clear()
     simulation.on_region_down.append(_region_down)
     simulation.on_region_up.append(_region_up)
+    simulation.on_account_reopened.append(_account_reopened)
 
 
 def _region_down(region: str) -> None:
@@ -46,6 +47,12 @@ def _region_down(region: str) -> None:
 def _region_up(region: str) -> None:
     for feed in _feeds.values():
         if feed.description.region == region and feed.description.state in ("Enabled", "Updating"):
+            feed.restart()
+
+
+def _account_reopened(account: str) -> None:
+    for feed in _feeds.values():
+        if feed.description.account == account and feed.runs:
             feed.restart()
 
 
@@ -143,7 +150,8 @@ def _check_role(role: str, source: str, settings: Settings, region: str) -> None
     """The role is looked at when a mapping is made or changed. Raises Invalid."""
     simulation = current()
     for operation in READING:
-        if by_role.denial(simulation, by_role.request_by(role, "dynamodb", operation, region, {"StreamArn": source})):
+        asked = {"TableName": source.split("/")[1]} if operation == "ListStreams" else {"StreamArn": source}
+        if by_role.denial(simulation, by_role.request_by(role, "dynamodb", operation, region, asked)):
             raise Invalid(cannot_access(source).removeprefix("PROBLEM: "))
     if settings.destination and denial_of(simulation, role, settings.destination):
         service = "SendMessage on SQS" if ":sqs:" in settings.destination else "Publish on SNS"

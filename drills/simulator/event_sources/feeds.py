@@ -122,10 +122,8 @@ class Feed:
     def blocked_seconds(self) -> float | None:
         """How long to wait when the stream cannot be read now, below 0 until told; None when it can."""
         description = self.description
-        if self.simulation.is_down(description.region):
+        if self.simulation.is_down(description.region) or self.simulation.is_closed(description.account):
             return -1.0
-        if self.simulation.is_closed(description.account):
-            return BLOCKED_SECONDS
         function = functions.function_named(description.account, description.region, description.function)
         if function is None:
             description.result = "PROBLEM: Function not found"
@@ -136,7 +134,7 @@ class Feed:
         if by_role.denial(self.simulation, request):
             description.result = cannot_access(self.stream.arn)
             return BLOCKED_SECONDS
-        status, _, _ = by_role.with_faults(request, lambda: (200, {}, b""))
+        status, _, _ = by_role.with_faults(request, lambda _: (200, {}, b""))
         return None if status == 200 else 1.0
 
     # --- Invoking
@@ -154,7 +152,7 @@ class Feed:
         )
         request = by_role.request_by(function.role, "lambda", "Invoke", description.region, {})
         request.headers = {}
-        status, headers, payload = by_role.with_faults(request, lambda: self._invoked(function, batch))
+        status, headers, payload = by_role.with_faults(request, lambda _: self._invoked(function, batch))
         verdict = self._verdict(batch, status, headers, payload)
         description.result = "OK" if verdict.succeeded else "PROBLEM: Function call failed"
         return verdict

@@ -140,7 +140,10 @@ class Lane:
             if batch is None:
                 return None
             batch = self._without_expired(batch)
-            wait = self._hand_over(batch) if batch.records else self._done(batch)
+            if not batch.records:
+                self._done(batch)
+                continue
+            wait = self._hand_over(batch)
             if wait is not None:
                 return wait
         return None

@@ -46,7 +46,7 @@ class _TimedOut(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one invocation came to. ``payload`` is JSON. ``error``: the function error's kind, None where there is none."""
+    """What one invocation came to. ``payload`` is JSON; ``error`` the function error's kind, None for none."""
 
     payload: bytes
     error: str | None
@@ -261,7 +261,7 @@ class Environment:
         root.addHandler(self._log)
         stack.callback(root.removeHandler, self._log)
         stack.callback(setattr, time, "sleep", time.sleep)
-        time.sleep = self._sleep
+        time.sleep = self._sleep  # type: ignore[assignment]
         outside = boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION = self._session
         stack.callback(setattr, boto3, "DEFAULT_SESSION", outside)
@@ -358,9 +358,8 @@ def _error_json(kind: str, message: str, request_id: str | None = None, stack: l
 def _error_line(payload: bytes) -> str:
     said = json.loads(payload)
     trace = "".join(said.get("stackTrace", ()))
-    return f"[ERROR] {said['errorType']}: {said['errorMessage']}" + (
-        f"\nTraceback (most recent call last):\n{trace}" if trace else ""
-    )
+    heading = "\nTraceback (most recent call last):\n" if trace else ""
+    return f"[ERROR] {said['errorType']}: {said['errorMessage']}{heading}{trace}"
 
 
 def _stack(error: Exception) -> list[str]:

@@ -1,4 +1,4 @@
-"""A deployment package: Python modules imported straight from a zip's bytes, each copy of them in a world of its own."""
+"""A deployment package: Python modules imported from a zip's bytes, each copy of them in a world of its own."""
 
 from __future__ import annotations
 

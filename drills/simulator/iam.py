@@ -84,7 +84,7 @@ def _documents(holder: Any) -> Iterator[Document]:
     for inline in holder.policies.values():
         yield parsed(inline)
     for managed in holder.managed_policies.values():
-        yield parsed(managed.document)
+        yield parsed(_text_of(managed))
 
 
 def managed_policy(account: str, policy_arn: str) -> str | None:
@@ -92,8 +92,14 @@ def managed_policy(account: str, policy_arn: str) -> str | None:
     for backend in iam_backends[account].values():
         for policy in backend.managed_policies.values():
             if policy.arn == policy_arn:
-                return str(policy.document)
+                return _text_of(policy)
     return None
+
+
+def _text_of(policy: Any) -> str:
+    """The document of a managed policy's default version."""
+    chosen = (version.document for version in policy.versions if version.version_id == policy.default_version_id)
+    return str(next(chosen, ""))
 
 
 # --- Statements ------------------------------------------------------------------------------------------------------

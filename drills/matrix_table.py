@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from drills.durations import written
 from drills.model import Attempt, Cell, Report
-from drills.report.words import CLOCKS, visible
+from drills.report.words import CLOCKS, not_tried, visible
 
 STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
 ENDLESS = 100_000
@@ -26,11 +27,21 @@ def print_matrix(report: Report, file: TextIO | None = None) -> None:
     if not console.is_terminal:
         console = Console(file=file or sys.stdout, highlight=False, width=ENDLESS)
     wide = matrix(report)
-    fits = console.measure(wide).maximum <= console.width
-    console.print(wide if fits else folded(report), crop=fits)
+    fits = console.measure(wide, options=console.options.update(max_width=ENDLESS)).maximum <= console.width
+    if console.is_terminal:
+        console.print(wide if fits else folded(report))
+    else:
+        print(as_text(wide, ENDLESS), file=console.file)
     drill = report.drill
-    verdict = Text(f"{drill.id}: ").append(report.verdict, STYLES[report.verdict])
+    verdict = Text(f"{visible(drill.id)}: ").append(report.verdict, STYLES[report.verdict])
     console.print(verdict.append(f" ({label(report)}, seed {drill.seed})"))
+
+
+def as_text(table: Table, width: int) -> str:
+    """A table without colours, whatever the environment asks for, and without spaces at the ends of its lines."""
+    file = io.StringIO()
+    Console(file=file, width=width, force_terminal=False, color_system=None, highlight=False).print(table)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 def label(report: Report) -> str:
@@ -44,7 +55,7 @@ def matrix(report: Report) -> Table:
     table.add_column("path")
     table.add_column("fallbacks", overflow="fold")
     for cell in report.cells:
-        fallbacks = Text(", ").join(_fallbacks(cell)) or Text("–")
+        fallbacks = Text(", ").join(_fallbacks(cell, " in ")) or Text("–")
         table.add_row(_text(cell.scenario), _text(cell.store), *_figures(cell), _text(cell.path or "none"), fallbacks)
     return table
 
@@ -56,7 +67,7 @@ def folded(report: Report) -> Table:
     for scenario, cells in groupby(report.cells, key=lambda cell: cell.scenario):
         table.add_row(Text(visible(scenario), "bold"))
         for cell in cells:
-            paths = Text("\n").join([_text(cell.path or "none"), *_fallbacks(cell)])
+            paths = Text("\n").join([_text(cell.path or "none"), *_fallbacks(cell, " ")])
             table.add_row(Text(f"  {visible(cell.store)}"), *_figures(cell), paths)
     return table
 
@@ -84,18 +95,18 @@ def _against(figure: float | None, objective: float) -> Text:
     return Text(f"{written(figure)} of {written(objective)}", "red" if missed else "")
 
 
-def _fallbacks(cell: Cell) -> list[Text]:
+def _fallbacks(cell: Cell, between: str) -> list[Text]:
     return [
-        _text(f"{attempt.protection} ").append(_state(attempt), STYLES[attempt.verdict])
+        _text(f"{attempt.protection} ").append(_state(attempt, between), STYLES[attempt.verdict])
         for attempt in cell.attempts
         if attempt.protection != cell.path
     ]
 
 
-def _state(attempt: Attempt) -> str:
+def _state(attempt: Attempt, between: str) -> str:
     if attempt.recovery_point is None:
-        return "no recovery point"
-    took = f" in {written(attempt.rto_seconds)}" if attempt.rto_seconds is not None else ""
+        return "not tried" if not_tried(attempt) else "no recovery point"
+    took = f"{between}{written(attempt.rto_seconds)}" if attempt.rto_seconds is not None else ""
     return f"{attempt.verdict}{took}"
 
 

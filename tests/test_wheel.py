@@ -52,3 +52,9 @@ def test_what_init_writes_is_in_it(names: list[str]) -> None:
     from drills.starting import FILES
 
     assert {f"drills/starter/{source}" for source in FILES} <= set(names)
+
+
+def test_what_reports_are_made_with_is_in_it(names: list[str]) -> None:
+    beside = [path.name for path in (ROOT / "drills" / "report").iterdir() if path.suffix in (".json", ".j2", ".css")]
+    assert "report.schema.json" in beside
+    assert {f"drills/report/{name}" for name in beside} <= set(names)

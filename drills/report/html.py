@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -61,6 +62,7 @@ def _by_cell(parts: list[CellPart]) -> Mapping[tuple[str, str], CellPart]:
     return {(part.cell.scenario, part.cell.store): part for part in parts}
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("drills", "report"),

@@ -1,10 +1,10 @@
 """junit.xml: one suite for each scenario, one case for each attempt, so that CI shows what the exit code says.
 
 A case holds at most one result, whose text lists every finding behind it: readers of JUnit files count results, and
-several in one case would make more failures than cases. Failed is ``failure`` and unknown is ``error``. A path that did
-not lead back in a cell that passed by another path is ``skipped`` with its reason: it is not green, and it does not
-fail a drill that passed. Figures are properties; ``time`` stays 0, as CI would take a simulated duration for the time
-its job took.
+several in one case would make more failures than cases. Failed is ``failure`` and unknown is ``error``. A path that
+does not decide its cell, because the scenario took it away or nobody asked for it, is ``skipped`` with its reason: it
+is not green, and it does not fail a drill that passed. Figures are properties; ``time`` stays 0, as CI would take a
+simulated duration for the time its job took.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from junitparser import Error, Failure, Skipped
 from junitparser.junitparser import FinalResult
 from junitparser.xunit2 import JUnitXml, TestCase, TestSuite
 
+from drills.judge import NOT_A_WAY_BACK
 from drills.model import Attempt, Cell, Finding, Report, Verdict
 from drills.report.json_report import utc
 from drills.report.words import CLOCKS, counted, one_line, visible, worst_first
@@ -28,7 +29,7 @@ def render(report: Report) -> bytes:
     xml = JUnitXml(one_line(report.drill.id))
     for scenario in dict.fromkeys(cell.scenario for cell in report.cells):
         cells = [cell for cell in report.cells if cell.scenario == scenario]
-        xml.add_testsuite(_suite(report, scenario, [case for cell in cells for case in _cases(report, cell)]))
+        xml.add_testsuite(_suite(report, scenario, [case for cell in cells for case in _cases(cell)]))
     drill_wide = list(_drill_wide(report))
     if drill_wide:
         xml.add_testsuite(_suite(report, DRILL_SUITE, drill_wide))
@@ -56,14 +57,22 @@ def _suite(report: Report, name: str, cases: Iterable[TestCase]) -> TestSuite:
     return suite
 
 
-def _cases(report: Report, cell: Cell) -> Iterator[TestCase]:
+def _cases(cell: Cell) -> Iterator[TestCase]:
     """The cell's attempts; and the cell itself where its verdict would not show otherwise."""
-    for attempt in cell.attempts:
-        yield _case(cell.scenario, cell.store, attempt.protection, _result(cell, attempt), _figures(cell, attempt))
-    if cell.verdict not in {attempt.verdict for attempt in cell.attempts}:
+    results = [_result(cell, attempt) for attempt in cell.attempts]
+    for attempt, result in zip(cell.attempts, results, strict=True):
+        yield _case(cell.scenario, cell.store, attempt.protection, result, _figures(cell, attempt))
+    if cell.verdict not in map(_shows, results):
         found = "no recovery path was tried" if not cell.attempts else "by the cell as a whole"
-        result = _final(cell.verdict, f"{cell.verdict}: {found}", ())
-        yield _case(cell.scenario, cell.store, "all recovery paths", result, _cell_figures(cell))
+        whole = _final(cell.verdict, f"{cell.verdict}: {found}", ())
+        yield _case(cell.scenario, cell.store, "all recovery paths", whole, _cell_figures(cell))
+
+
+def _shows(result: FinalResult | None) -> Verdict | None:
+    """The verdict that CI reads from a case; None from a skipped one."""
+    if result is None:
+        return "pass"
+    return "fail" if isinstance(result, Failure) else "unknown" if isinstance(result, Error) else None
 
 
 def _drill_wide(report: Report) -> Iterator[TestCase]:
@@ -94,9 +103,15 @@ def _result(cell: Cell, attempt: Attempt) -> FinalResult | None:
     if attempt.verdict == "pass":
         return None
     message = f"{attempt.verdict}: {_summary(attempt, bad)}"
-    if cell.verdict == "pass":
-        return _with_text(Skipped(one_line(f"{message}; the cell passed by {cell.path}")), bad)
+    if cell.verdict == "pass" or _is_aside(cell, bad):
+        return _with_text(Skipped(one_line(f"{message}; this path does not decide the cell")), bad)
     return _final(attempt.verdict, message, bad)
+
+
+def _is_aside(cell: Cell, bad: Sequence[Finding]) -> bool:
+    """Whether the judge left this path out of the cell's verdict."""
+    any_way_back = any(other.recovery_point is not None for other in cell.attempts)
+    return any_way_back and {finding.check for finding in bad} in NOT_A_WAY_BACK
 
 
 def _summary(attempt: Attempt, bad: Sequence[Finding]) -> str:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
-from rich.console import Console
-
-from drills.matrix_table import folded, label
+from drills.matrix_table import as_text, folded, label
 from drills.model import Attempt, Cell, Finding, Report
 from drills.report.words import one_line
 
-WIDTH = 100
+WIDTH = 110
 FIRST = 10
 LONGEST = 200
 
@@ -21,8 +18,8 @@ def explain(report: Report) -> str:
     paths that did not decide their cell."""
     drill = report.drill
     lines = [
-        f"drill {drill.id}: {report.verdict} (estate {drill.estate}, seed {drill.seed}, durations {label(report)})",
-        *_table(report),
+        f"drill {one_line(drill.id)}: {report.verdict} (estate {one_line(drill.estate)}, seed {drill.seed}, durations {label(report)})",
+        as_text(folded(report), WIDTH),
     ]
     findings = list(_not_passed(report))
     if findings:
@@ -30,13 +27,6 @@ def explain(report: Report) -> str:
     if len(findings) > FIRST:
         lines.append(f"and {len(findings) - FIRST} more in the report")
     return "\n".join(lines)
-
-
-def _table(report: Report) -> list[str]:
-    file = io.StringIO()
-    console = Console(file=file, width=WIDTH, force_terminal=False, color_system=None, highlight=False)
-    console.print(folded(report))
-    return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
 def _not_passed(report: Report) -> Iterator[str]:

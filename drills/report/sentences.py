@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from drills.durations import written
 from drills.model import Attempt, Cell, Finding, Report, Verdict
-from drills.report.words import NOT_RECOVERED, counted, meets, not_recovered, plain, preferred
+from drills.report.words import NOT_RECOVERED, by_rpo_alone, counted, meets, not_recovered, not_tried, plain, preferred
 
 DONE: dict[Verdict, str] = {"pass": "passed", "fail": "failed", "unknown": "unknown"}
 
@@ -85,6 +85,11 @@ def _records(attempt: Attempt) -> str:
         return f"No record of {expected} is lost, stale, corrupt or resurrected."
     classes = [(getattr(attempt.records, name), name) for name in NOT_RECOVERED]
     which = ", ".join(f"{count:,} {name}" for count, name in classes if count)
+    if by_rpo_alone(attempt):
+        return (
+            f"{counted(bad, 'record')} of {expected} {'differs' if bad == 1 else 'differ'} through writes from after "
+            f"the recovery point alone ({which}), which count for the RPO."
+        )
     as_it = "as it should" if bad == 1 else "as they should"
     return f"{counted(bad, 'record')} did not come back {as_it}: {which}; {expected} in all."
 
@@ -106,7 +111,8 @@ def checks(findings: Sequence[Finding]) -> str:
 def _others(cell: Cell, attempt: Attempt) -> Iterator[str]:
     others = [other for other in cell.attempts if other is not attempt]
     passed = [other.protection for other in others if other.verdict == "pass"]
-    without = [other.protection for other in others if other.recovery_point is None]
+    untried = [other.protection for other in others if not_tried(other)]
+    without = [other.protection for other in others if other.recovery_point is None and not not_tried(other)]
     rest = [other.protection for other in others if other.verdict != "pass" and other.recovery_point is not None]
     if passed:
         yield f"Proved beside it: {', '.join(passed)}."
@@ -114,13 +120,16 @@ def _others(cell: Cell, attempt: Attempt) -> Iterator[str]:
         yield f"Tried beside it and not passed: {', '.join(rest)}."
     if without:
         yield f"Without a recovery point within reach: {', '.join(without)}."
+    if untried:
+        yield f"Not tried: {', '.join(untried)}."
 
 
 def _no_way_back(cell: Cell) -> str:
-    if not cell.attempts:
+    tried = [attempt for attempt in cell.attempts if not not_tried(attempt)]
+    if not tried:
         return f"no recovery path of {cell.store} was tried. Nothing is known about a way back."
-    without = sum(attempt.recovery_point is None for attempt in cell.attempts)
-    stopped = len(cell.attempts) - without
+    without = sum(attempt.recovery_point is None for attempt in tried)
+    stopped = len(tried) - without
     parts = [f"{without:,} had no recovery point within the responders' reach"] * bool(without)
     parts += [f"{stopped:,} did not lead back"] * bool(stopped)
-    return f"no recovery path led back to {cell.store}: of {len(cell.attempts):,} tried, {' and '.join(parts)}."
+    return f"no recovery path led back to {cell.store}: of {len(tried):,} tried, {' and '.join(parts)}."

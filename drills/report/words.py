@@ -24,6 +24,9 @@ ASSUMED: Final = "(A)"
 ASSUMED_MEANS: Final = (
     "a simulated duration behind this figure rests on an assumption, not on a published or measured figure"
 )
+NOT_TRIED: Final = ("skipped", "attempt")
+"""The checks of an attempt that never began."""
+
 NOT_RECOVERED: Final = tuple(name for name in RECORD_CLASSES if name not in ("recovered", "indeterminate"))
 
 GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
@@ -58,6 +61,11 @@ GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
     ("Stale", "The record came back as an earlier state of itself."),
     ("Corrupt", "The record came back as something that was never written."),
     ("Resurrected", "The record had been deleted, erased or had expired, and is back."),
+    (
+        "By the RPO alone",
+        "Writes from after the recovery point cannot come back from it. Records that differ through them alone are "
+        "counted in their class, but held against the RPO and not against the restore.",
+    ),
     ("Indeterminate", "The record's last write was never acknowledged: it may be there or not, and both are right."),
     ("Evidence", "What the drill saw: history, ledger, inventories. Enough to judge it again offline."),
 )
@@ -105,6 +113,20 @@ def meets(figure: float | None, objective: float) -> bool:
 def preferred(cell: Cell) -> Attempt | None:
     """The attempt that gives the cell its figures."""
     return next((attempt for attempt in cell.attempts if attempt.protection == cell.path), None)
+
+
+def not_tried(attempt: Attempt) -> bool:
+    """Whether this path was left alone: nobody asked for it, or the drill broke before its turn."""
+    return attempt.recovery_point is None and any(
+        finding.check in NOT_TRIED and finding.verdict == "unknown" for finding in attempt.findings
+    )
+
+
+def by_rpo_alone(attempt: Attempt) -> bool:
+    """Whether its records differ from the ledger, but only by writes from after the recovery point: the checks of the
+    records passed."""
+    seen = [finding.verdict for finding in attempt.findings if finding.check.partition(".")[0] == "records"]
+    return attempt.records is not None and not_recovered(attempt.records) > 0 and set(seen) == {"pass"}
 
 
 def not_recovered(records: RecordCounts) -> int:

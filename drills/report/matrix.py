@@ -18,7 +18,8 @@ def explain(report: Report) -> str:
     paths that did not decide their cell."""
     drill = report.drill
     lines = [
-        f"drill {one_line(drill.id)}: {report.verdict} (estate {one_line(drill.estate)}, seed {drill.seed}, durations {label(report)})",
+        f"drill {one_line(drill.id)}: {report.verdict} "
+        f"(estate {one_line(drill.estate)}, seed {drill.seed}, durations {label(report)})",
         as_text(folded(report), WIDTH),
     ]
     findings = list(_not_passed(report))

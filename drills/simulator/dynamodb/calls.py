@@ -37,7 +37,7 @@ class RefusedWith(Refused):
 
 def begin() -> None:
     """Start numbering requests anew, so that the same seed gives the same request ids."""
-    global _numbers  # noqa: PLW0603 - there is one simulated AWS in a process at a time.
+    global _numbers
     _numbers = itertools.count(1)
 
 
@@ -70,7 +70,7 @@ def _headers() -> dict[str, str]:
 def items_of(request: Request, name_or_arn: str) -> SimulatedTable:
     """The table whose items a call wants. Raises as AWS does for one that is not there, or not there yet.
 
-    A table of another account can be named by its ARN, but none here has a resource policy that would let a stranger in.
+    A table of another account can be named by its ARN, but no table here has a resource policy that lets strangers in.
     """
     if name_or_arn.startswith("arn:"):
         owner = name_or_arn.split(":")[4]

@@ -1,7 +1,7 @@
 """Rows as moto's own items, for as long as one of its expressions needs them.
 
-moto's parsers and executors work on ``Item`` and ``DynamoType``. Binary values are ``bytes`` there, as moto's own request
-parser leaves them, so that a stored value and an expression's value compare.
+moto's parsers and executors work on ``Item`` and ``DynamoType``. Binary values are ``bytes`` there, as moto's own
+request parser leaves them, so that a stored value and an expression's value compare.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ class StoredItem(Item):  # type: ignore[misc]
 
     def project(self, projection_expressions: list[list[str]]) -> StoredItem:
         """Only what these paths name, every value as it is stored."""
-        from drills.simulator.dynamodb.projection import projected
+        from drills.simulator.dynamodb.projection import projected, steps, tree
 
         whole = {name: typed_json(value) for name, value in self.attrs.items()}
-        return StoredItem(self.hash_key, self.range_key, projected(whole, projection_expressions))
+        return StoredItem(self.hash_key, self.range_key, projected(whole, tree(map(steps, projection_expressions))))
 
 
 def stored_item(raw: bytes, hash_name: str, range_name: str | None) -> StoredItem:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
-from drills.simulator.dynamodb.answers import Body, Refused, invalid
+from drills.simulator.dynamodb.answers import Body, invalid
 from drills.simulator.dynamodb.capacity import projected_names
 from drills.simulator.dynamodb.rows import TOP, AttributeValue, Row, cast, loads
 from drills.simulator.dynamodb.secondary import Entry
@@ -53,7 +53,7 @@ class Source:
         return [part["AttributeName"] for part in self.schema if part["KeyType"] == key_type]
 
     def rows(self, low: Entry | None, high: Entry | None, *, backward: bool = False) -> Iterator[Row]:
-        """Rows from ``low`` (inclusive) up to ``high`` (exclusive); ends that are shorter than an entry sort before it."""
+        """Rows from ``low`` (inclusive) up to ``high`` (exclusive); an end may be the beginning of an entry."""
         rows = self.table.sorted_rows
         if self._secondary is None:
             if low is None and high is None and not backward:
@@ -117,8 +117,8 @@ class Page:
 def read_page(rows: Iterable[Row], limit: int | None, seen: Callable[[Row], tuple[int, bytes | None]] | None) -> Page:
     """Read rows until ``limit`` of them or 1 MB were scanned.
 
-    ``seen`` gives the size that a row has here and what is to be shown of it, None if it is filtered out; without it rows
-    are shown whole. A page that ends at its limit is unfinished even if nothing follows, as AWS does not look further.
+    ``seen`` gives the size that a row has here and what is to be shown of it, None if it is filtered out; without it
+    rows are shown whole. A page that ends at its limit is unfinished even if nothing follows: AWS looks no further.
     """
     page = Page()
     items = page.items
@@ -139,7 +139,3 @@ def read_page(rows: Iterable[Row], limit: int | None, seen: Callable[[Row], tupl
     page.size = size
     page.matched = len(items)
     return page
-
-
-def not_an_index(name: str) -> Refused:
-    return invalid(f"The table does not have the specified index: {name}")

@@ -398,7 +398,7 @@ class SimulatedTable(Table):  # type: ignore[misc]
         """The table as it is, sharing its rows' bytes; nobody observes the copy."""
         twin = object.__new__(type(self))
         memo[id(self)] = twin
-        vars(twin).update(vars(self))
+        twin.__dict__.update(self.__dict__)
         twin.observers = []
         twin._rows = SortedDict()
         twin._secondary = {}

@@ -1,28 +1,27 @@
-"""UpdateItem: what an update expression makes of an item, worked out aside and stored in one change."""
+"""UpdateItem: what an update makes of an item, worked out aside and stored in one change."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Context, localcontext
 from typing import Any
 
-from moto.dynamodb.comparisons import get_expected, get_filter_expression
-from moto.dynamodb.exceptions import ItemSizeTooLarge, ItemSizeToUpdateTooLarge
+import orjson
+from moto.dynamodb.comparisons import get_expected
+from moto.dynamodb.exceptions import ConditionalCheckFailed, ItemSizeTooLarge, ItemSizeToUpdateTooLarge
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser
-from moto.dynamodb.parsing.validators import UpdateExpressionValidator
 
+from drills.simulator.dynamodb.answers import Body
+from drills.simulator.dynamodb.binding import Binding
+from drills.simulator.dynamodb.conditions import Predicate, bound
 from drills.simulator.dynamodb.materialised import StoredItem, dynamo_type
 from drills.simulator.dynamodb.rows import AttributeValue, Key, loads
 from drills.simulator.dynamodb.table import SimulatedTable, refused
+from drills.simulator.dynamodb.update_expressions import Update
 from drills.simulator.replaced import Replacement
 
-NUMBER_CONTEXT = Context(prec=38, Emin=-130, Emax=125)
-
-_update_item = DynamoDBBackend.update_item
+CONDITION = "ConditionExpression"
+UPDATE = "UpdateExpression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,75 +39,52 @@ class Prepared:
         self.table.commit(self.key, self.raw, cause="user", attributes=self.attributes, size=self.size)
 
 
-def current_item(table: SimulatedTable, key: Key) -> StoredItem | None:
-    """The item under a key as moto's item."""
+def attributes_under(table: SimulatedTable, key: Key) -> dict[str, dict[str, Any]] | None:
+    """The item under a key; None where there is none."""
     row = table.row(key)
-    return None if row is None else table.item(row)
+    return None if row is None else loads(row.raw)
 
 
-def check_condition(
-    table: SimulatedTable,
-    key: Key,
-    expression: str | None,
-    names: Mapping[str, str] | None,
-    values: Mapping[str, Any] | None,
-    return_values: str | None = None,
-) -> None:
-    """Raises ConditionalCheckFailed where the item does not fulfil the condition."""
-    if not expression:
+def condition_in(parameters: Body, binding: Binding) -> Predicate | None:
+    """The condition of a write; None if it has none."""
+    return bound(parameters[CONDITION], binding, CONDITION) if CONDITION in parameters else None
+
+
+def update_in(table: SimulatedTable, parameters: Body, binding: Binding) -> Update | None:
+    """The update of a write; None if it has none."""
+    return Update(parameters[UPDATE], binding, table.table_key_attrs) if UPDATE in parameters else None
+
+
+def check_condition(table: SimulatedTable, key: Key, condition: Predicate | None, return_values: str | None) -> None:
+    """Raises ConditionalCheckFailed where the item does not fulfil the condition, with the item if that is wanted."""
+    if condition is None:
         return
-    current = current_item(table, key)
-    if not get_filter_expression(expression, names, values).expr(current):
-        raise refused(current, return_values)
+    current = attributes_under(table, key)
+    if not condition(current or {}):
+        raise ConditionalCheckFailed(item=current if return_values == "ALL_OLD" else None)
+
+
+def prepare_put(table: SimulatedTable, item: dict[str, Any]) -> Prepared:
+    """An item that is to be stored as it is. Raises a ValidationException for one that may not."""
+    key, size = table.checked(item)
+    return Prepared(table, key, orjson.dumps(item), item, size)
 
 
 def prepare_update(
-    table: SimulatedTable,
-    key_map: Mapping[str, AttributeValue],
-    update_expression: str | None,
-    names: Mapping[str, str] | None,
-    values: Mapping[str, Any] | None,
-    attribute_updates: Mapping[str, Any] | None = None,
+    table: SimulatedTable, key: Key, key_map: Mapping[str, AttributeValue], update: Update | None
 ) -> Prepared:
-    """The item that an update makes of what is there now. Raises moto's validation errors; stores nothing."""
-    key = table.checked_key(key_map)
-    item = current_item(table, key)
-    if item is None:
-        attributes = {name: dynamo_type(key_map[name]) for name in table.table_key_attrs}
-        range_key = attributes[table.range_key_attr] if table.range_key_attr else None
-        item = StoredItem(attributes[table.hash_key_attr], range_key, attributes)
-    if attribute_updates:
-        item.validate_no_empty_key_values(attribute_updates, table.attribute_keys)
-    if update_expression:
-        _execute(table, item, update_expression, names, values)
-    elif attribute_updates:
-        item.update_with_attribute_updates(attribute_updates)
-    raw = item.wire()
-    attributes = loads(raw)
+    """The item that an update makes of what is there now. Raises a ValidationException; stores nothing."""
+    before = attributes_under(table, key) or {name: dict(value) for name, value in key_map.items()}
+    after = update.of(before) if update is not None else before
+    return _checked(table, key, after)
+
+
+def _checked(table: SimulatedTable, key: Key, attributes: dict[str, Any]) -> Prepared:
     try:
         _, size = table.checked(attributes)
     except ItemSizeTooLarge as error:
         raise ItemSizeToUpdateTooLarge from error
-    return Prepared(table, key, raw, attributes, size)
-
-
-def _execute(
-    table: SimulatedTable,
-    item: StoredItem,
-    expression: str,
-    names: Mapping[str, str] | None,
-    values: Mapping[str, Any] | None,
-) -> None:
-    with localcontext(NUMBER_CONTEXT):
-        validated = UpdateExpressionValidator(
-            UpdateExpressionParser.make(expression),
-            expression_attribute_names=names,
-            expression_attribute_values=values,
-            item=item,
-            table=table,
-        ).validate()
-        validated.normalize()
-        UpdateExpressionExecutor(validated, item, names).execute()
+    return Prepared(table, key, orjson.dumps(attributes), attributes, size)
 
 
 def update_item(
@@ -123,55 +99,39 @@ def update_item(
     condition_expression: str | None = None,
     return_values_on_condition_check_failure: str | None = None,
 ) -> Any:
-    """In place of moto's: an upsert is one change, and one that fails leaves nothing behind."""
+    """In place of moto's, for calls in the older style: an upsert is one change; one that fails leaves nothing."""
     table = self.get_table(table_name)
-    if not isinstance(table, SimulatedTable):
-        return _update_item(
-            self,
-            table_name,
-            key,
-            update_expression,
-            expression_attribute_names,
-            expression_attribute_values,
-            attribute_updates,
-            expected,
-            condition_expression,
-            return_values_on_condition_check_failure,
-        )
-    names, values = expression_attribute_names, expression_attribute_values
-    if update_expression:
-        # Syntax comes before the condition, as it does on AWS.
-        UpdateExpressionParser.make(update_expression)
-    current_key = table.checked_key(key)
-    current = current_item(table, current_key)
-    if not get_expected(expected or {}).expr(current):
-        raise refused(current, return_values_on_condition_check_failure)
-    check_condition(table, current_key, condition_expression, names, values, return_values_on_condition_check_failure)
-    prepared = prepare_update(table, key, update_expression, names, values, attribute_updates)
-    prepared.store()
-    return current_item(table, current_key)
+    its_key = table.given_key(key)
+    item = _as_moto(table, its_key)
+    if not get_expected(expected or {}).expr(item):
+        raise refused(item, return_values_on_condition_check_failure)
+    if update_expression or condition_expression:
+        binding = Binding(expression_attribute_names or {}, expression_attribute_values or {})
+        condition = bound(condition_expression, binding, CONDITION) if condition_expression else None
+        check_condition(table, its_key, condition, return_values_on_condition_check_failure)
+        update = Update(update_expression, binding, table.table_key_attrs) if update_expression else None
+        prepare_update(table, its_key, key, update).store()
+        return _as_moto(table, its_key)
+    _checked(table, its_key, loads(_updated_in_older_style(table, key, item, attribute_updates).wire())).store()
+    return _as_moto(table, its_key)
 
 
-def _sum(self: DynamoType, other: DynamoType) -> DynamoType:
-    return _reckoned(_add, self, other, 1)
+def _updated_in_older_style(
+    table: SimulatedTable, key_map: Mapping[str, AttributeValue], item: StoredItem | None, updates: Any
+) -> StoredItem:
+    if item is None:
+        attributes = {name: dynamo_type(key_map[name]) for name in table.table_key_attrs}
+        range_key = attributes[table.range_key_attr] if table.range_key_attr else None
+        item = StoredItem(attributes[table.hash_key_attr], range_key, attributes)
+    if updates:
+        item.validate_no_empty_key_values(updates, table.attribute_keys)
+        item.update_with_attribute_updates(updates)
+    return item
 
 
-def _difference(self: DynamoType, other: DynamoType) -> DynamoType:
-    return _reckoned(_subtract, self, other, -1)
-
-
-_add = DynamoType.__add__
-_subtract = DynamoType.__sub__
-
-
-def _reckoned(original: Any, one: DynamoType, other: DynamoType, sign: int) -> DynamoType:
-    if one.type != "N" or other.type != "N":
-        return original(one, other)
-    result = NUMBER_CONTEXT.add(
-        NUMBER_CONTEXT.create_decimal(one.value), sign * NUMBER_CONTEXT.create_decimal(other.value)
-    )
-    plain = format(result, "f")
-    return DynamoType({"N": plain if len(plain) <= 40 else str(result)})
+def _as_moto(table: SimulatedTable, key: Key) -> StoredItem | None:
+    row = table.row(key)
+    return None if row is None else table.item(row)
 
 
 REPLACEMENTS = (
@@ -180,17 +140,5 @@ REPLACEMENTS = (
         update_item,
         "an upsert is one change of the item; moto puts the bare key first and then changes it in place",
         digest="218984588dd6",
-    ),
-    Replacement(
-        "moto.dynamodb.models.dynamo_type:DynamoType.__add__",
-        _sum,
-        "sums keep 38 digits; moto reckons with 28 and refuses exponents",
-        digest="c2852d8ddde0",
-    ),
-    Replacement(
-        "moto.dynamodb.models.dynamo_type:DynamoType.__sub__",
-        _difference,
-        "differences keep 38 digits; moto reckons with 28 and refuses exponents",
-        digest="1ccbee699609",
     ),
 )

@@ -65,7 +65,8 @@ def value_size(value: Any, depth: int) -> int:
     if kind == "L":
         check_depth(depth)
         return 3 + sum([1 + value_size(inner, depth + 1) for inner in content])
-    return OTHERS.get(kind, _unknown)(content)
+    size: int = OTHERS.get(kind, _unknown)(content)
+    return size
 
 
 def check_depth(depth: int) -> None:
@@ -105,11 +106,9 @@ def canonical_number(text: Any) -> str:
         raise MockValidationException(
             "Number underflow. Attempting to store a number with magnitude smaller than supported range"
         )
-    sign, digits, exponent = value.as_tuple()
-    significant = "".join(map(str, digits)).lstrip("0")
-    if len(significant.rstrip("0")) > SIGNIFICANT_DIGITS:
+    if len("".join(map(str, value.as_tuple().digits)).strip("0")) > SIGNIFICANT_DIGITS:
         raise MockValidationException("Attempting to store more than 38 significant digits in a Number")
-    plain = format(Decimal((sign, digits, exponent)), "f")
+    plain = format(value, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 

@@ -150,7 +150,7 @@ class Environment:
 
     def __post_init__(self) -> None:
         self._package = Package(self.code)
-        self._variables = self._all_variables()
+        self._variables = _encoded(self._all_variables())
 
     def usable(self, now: datetime) -> bool:
         until: datetime = self.credentials["expires"]
@@ -315,26 +315,27 @@ class _InitError(Exception):
         self.kind = kind
 
 
-CALLERS_OWN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_ROLE_ARN", "MOTO_ACCOUNT_ID")
+CALLERS_OWN = frozenset(
+    (b"AWS_PROFILE", b"AWS_DEFAULT_PROFILE", b"AWS_ENDPOINT_URL", b"AWS_ROLE_ARN", b"MOTO_ACCOUNT_ID")
+)
 """What the process outside may have set and a function would not see."""
 
 
+def _encoded(variables: dict[str, str]) -> dict[bytes, bytes]:
+    """As ``os.environ`` keeps them."""
+    return {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+
+
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    environ = os.environ
-    before = {name: environ.get(name) for name in (*variables, *CALLERS_OWN)}
-    for name in CALLERS_OWN:
-        if before[name] is not None:
-            del environ[name]
-    environ.update(variables)
+def _environment(variables: dict[bytes, bytes]) -> Iterator[None]:
+    """What ``os.environ`` holds, exchanged whole: setting and restoring each variable would cost more than the rest."""
+    environ: Any = vars(os.environ)
+    before = environ["_data"]
+    environ["_data"] = {name: value for name, value in before.items() if name not in CALLERS_OWN} | variables
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is not None:
-                environ[name] = value
-            else:
-                environ.pop(name, None)
+        environ["_data"] = before
 
 
 def _marshalled(answer: Any, request_id: str) -> tuple[bytes, str | None]:

@@ -85,6 +85,8 @@ def _expectation(details: ErrorDetails) -> str:
         return f"expected at least {least} item{'s' if least > 1 else ''}, found {found or 'none'}"
     expected = details["msg"].removeprefix("Input should be ").partition(",")[0]
     expected = expected.removeprefix("a valid ").removeprefix("an valid ")
+    if expected.startswith(("greater than", "less than")):
+        expected = f"a number {expected}"
     word = {"number": "a number", "integer": "a whole number", "string": "text", "list": "a list"}.get(expected)
     word = word or {"boolean": "true or false"}.get(expected, expected)
     return f"expected {word}, found {shown(details['input'])}"
@@ -102,6 +104,9 @@ def _keys_at(model: type[BaseModel] | None, loc: Path) -> tuple[str, ...]:
     """The keys that the model knows at this place; nothing when it cannot be told."""
     here: Any = model
     for step in loc:
+        if isinstance(step, int):
+            # The element of a list: its model was reached through the list's own key.
+            continue
         if isinstance(here, type) and issubclass(here, BaseModel):
             field = _field(here, step)
             here = _model_within(field) if field is not None else None

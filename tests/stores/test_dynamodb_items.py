@@ -202,7 +202,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         ({"price": 1.5}, "attribute 'price': expected an exact number (int or Decimal), found the float 1.5"),
         ({"a": {"b": [1, 1.5]}}, "attribute 'a.b[1]': expected an exact number"),
         ({"tags": set()}, "attribute 'tags': expected a set with at least one member"),
-        ({"tags": {1, "a"}}, "attribute 'tags': expected a set of only text, only numbers or only bytes, found int, str"),
+        ({"tags": {1, "a"}}, "expected a set of only text, only numbers or only bytes, found int, str"),
         ({"tags": {True}}, "attribute 'tags': expected a set of only text"),
         ({"n": 10**38 + 1}, "attribute 'n': expected a number of up to 38 digits"),
         ({"n": Decimal("1e126")}, "attribute 'n': expected a number"),

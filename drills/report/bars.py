@@ -16,7 +16,7 @@ from drills.report.words import phase_name
 
 ROOM = 1.03
 """The scale ends a little behind the longest duration."""
-PERCENT_PER_LETTER = 1.15
+PERCENT_PER_LETTER = 1.05
 """How wide a letter is on a page of ordinary width."""
 NUMBER_PERCENT = 2.5
 """The least width that a phase's number needs."""

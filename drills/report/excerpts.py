@@ -39,12 +39,13 @@ def difference(expected: str | None, observed: str | None) -> tuple[Excerpt | No
     shorter = min(len(expected), len(observed))
     tail = _common_prefix(expected[: same - 1 if same else None : -1], observed[: same - 1 if same else None : -1])
     tail = min(tail, shorter - same)
-    return _parts(expected, same, tail), _parts(observed, same, tail)
+    shorten = max(len(expected), len(observed)) > LONGEST
+    return _parts(expected, same, tail, shorten), _parts(observed, same, tail, shorten)
 
 
-def _parts(text: str, same: int, tail: int) -> Excerpt:
+def _parts(text: str, same: int, tail: int, shorten: bool) -> Excerpt:
     before, changed, after = text[:same], text[same : len(text) - tail], text[len(text) - tail :]
-    if len(text) <= LONGEST:
+    if not shorten:
         return Excerpt(before, changed, after, None)
     if len(before) > BEFORE:
         before = f"…{before[-BEFORE:]}"

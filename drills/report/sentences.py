@@ -71,6 +71,11 @@ def _loss(cell: Cell, attempt: Attempt, label: str) -> str:
     if not attempt.writes_lost and not attempt.rpo_seconds:
         return f"None {of} was lost."
     verb = "was" if attempt.writes_lost == 1 else "were"
+    if not attempt.rpo_seconds:
+        return (
+            f"Everything acknowledged before the failure survived; {attempt.writes_lost:,} {of}, made after it began, "
+            f"{verb} lost."
+        )
     return (
         f"{attempt.writes_lost:,} {of} {verb} lost; everything acknowledged until {written(attempt.rpo_seconds)} "
         f"({label}) before the failure survived, {side} the objective of {objective}."

@@ -106,6 +106,12 @@ def duration(seconds: float | None) -> str:
     return written(seconds).replace(" ", "\u00a0")
 
 
+def deciding(cell: Cell) -> Attempt | None:
+    """The attempt to name first where a cell did not pass: one that came to a restore before one that did not."""
+    bad = [attempt for attempt in cell.attempts if attempt.verdict != "pass"]
+    return next((attempt for attempt in bad if attempt.recovery_point is not None), next(iter(bad), None))
+
+
 def meets(figure: float | None, objective: float) -> bool:
     return figure is not None and figure <= objective
 

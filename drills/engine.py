@@ -20,9 +20,9 @@ import drills
 from drills.attempts import Recovery, finding_as_json
 from drills.errors import UsageError
 from drills.evidence import Evidence
-from drills.history import History
+from drills.history import Appends, History
 from drills.incident import EngineIncident
-from drills.model import DrillInfo, Estate, JSON
+from drills.model import JSON, DrillInfo, Estate
 from drills.plugins import load_protection, load_store_kind
 from drills.providers.interface import Call, Provider, World
 from drills.scenario import Scenario
@@ -103,8 +103,8 @@ class Plan:
             kind = load_store_kind(store.kind)
             protections = ", then ".join(use.name for use in store.protections)
             lines.append(
-                f"make {store.name} ({kind.name}) with {count:,} records, reckoned as {store.production.size_gb:,g} GB; "
-                f"protect it by {protections}; write {store.workload.writes_per_minute:g} times a minute "
+                f"make {store.name} ({kind.name}) with {count:,} records, reckoned as {store.production.size_gb:,g} GB"
+                f"; protect it by {protections}; write {store.workload.writes_per_minute:g} times a minute "
                 f"for {self.estate.workload_minutes:g} minutes"
             )
         for use in self.scenarios:
@@ -148,12 +148,9 @@ def plan(
     if not scenarios:
         raise UsageError("no scenario to run: name at least one; `drills list` shows them")
     wanted = _chosen(estate, stores)
-    digest = hashlib.sha256(
-        json.dumps(
-            [drills.__version__, estate.source, [use.label for use in scenarios], provider.name, seed]
-            + [[store.name for store in wanted.stores], paths, records]
-        ).encode()
-    ).hexdigest()
+    labels, names = [use.label for use in scenarios], [store.name for store in wanted.stores]
+    identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     simulated = provider.grade == "simulated"
     started = SIMULATED_START if simulated else datetime.now(UTC)
     drill = DrillInfo(
@@ -181,21 +178,31 @@ def _chosen(estate: Estate, stores: Sequence[str] | None) -> Estate:
     return replace(estate, stores=tuple(store for store in estate.stores if store.name in set(stores)))
 
 
-def run(plan: Plan, out: Path, progress: Progress) -> Path:
+Runner = Callable[[Plan, Appends, Evidence, Progress], datetime]
+"""Runs all scenarios of a plan and returns when the last one ended."""
+
+
+def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None) -> Path:
     """Carry out a plan; returns the drill's folder. What breaks is in the history, and the folder can be judged."""
     folder = out / plan.drill.id
     evidence = Evidence.create(folder, plan.as_json())
     with History.create(folder) as history:
         history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
-        ended = plan.drill.started
-        for use in plan.scenarios:
-            ended = _run_scenario(plan, use, history, evidence, progress)
+        ended = (runner or one_after_another)(plan, history, evidence, progress)
         history.append("drill.ended", ended)
     return folder
 
 
-def _run_scenario(plan: Plan, use: ScenarioUse, history: History, evidence: Evidence, progress: Progress) -> datetime:
-    """One scenario in a world of its own. Whatever breaks is told, and the next scenario still runs."""
+def one_after_another(plan: Plan, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
+    """Run all scenarios in this process; returns when the last one ended."""
+    ended = plan.drill.started
+    for use in plan.scenarios:
+        ended = run_scenario(plan, use, history, evidence, progress)
+    return ended
+
+
+def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
+    """One scenario in a world of its own; returns when it ended. What breaks is told, and the next one still runs."""
     ended = plan.drill.started
     try:
         with plan.provider.open(plan.estate, plan.drill.seed) as world:
@@ -203,16 +210,17 @@ def _run_scenario(plan: Plan, use: ScenarioUse, history: History, evidence: Evid
             try:
                 scenario.run()
             except Exception as error:  # noqa: BLE001 - a drill that breaks is a result, not a traceback.
-                _tell(history, use, world.clock.now(), error)
+                tell_error(history, use, world.clock.now(), error)
                 progress(f"{use.label}: broke: {error}")
             ended = world.clock.now()
             history.append("cleanup", ended, scenario=use.label, left=list(world.close()))
     except Exception as error:  # noqa: BLE001 - clean-up runs on every path and must not hide the first error.
-        _tell(history, use, ended, error)
+        tell_error(history, use, ended, error)
     return ended
 
 
-def _tell(history: History, use: ScenarioUse, at: datetime, error: Exception) -> None:
+def tell_error(history: Appends, use: ScenarioUse, at: datetime, error: Exception) -> None:
+    """What broke a scenario, for the history."""
     text = f"{type(error).__name__}: {error}"
     history.append("error", at, scenario=use.label, error=text, traceback="".join(traceback.format_exception(error)))
 
@@ -221,7 +229,7 @@ class _ScenarioRun:
     """The steps of one scenario, in order."""
 
     def __init__(
-        self, plan: Plan, use: ScenarioUse, world: World, history: History, evidence: Evidence, progress: Progress
+        self, plan: Plan, use: ScenarioUse, world: World, history: Appends, evidence: Evidence, progress: Progress
     ) -> None:
         self.plan = plan
         self.use = use

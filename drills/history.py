@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import orjson
 
@@ -68,6 +68,12 @@ class Event:
             f"{FILE}:{self.sequence}: the event {self.kind!r} needs {name!r} as {expected}, found "
             f"{self.data.get(name)!r:.80}. The drill was written by another version or changed: run it again."
         )
+
+
+class Appends(Protocol):
+    """Whatever takes events: the history itself, or what will be appended to it."""
+
+    def append(self, kind: str, at: datetime, **data: Any) -> None: ...
 
 
 class History:

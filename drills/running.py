@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from drills.model import Report
 from drills.plugins import load_estate, load_scenario, scenario_names
 from drills.providers.interface import Provider
 from drills.report import write_all
+from drills.side_by_side import SideBySide, processes_for
 
 
 def provider_named(on: str) -> Provider:
@@ -64,8 +66,20 @@ def run_drill(
     records: int = 2000,
 ) -> tuple[Report, Path]:
     """Plan, run, judge and file the report; returns it with the drill's folder."""
-    plan = plan_drill(scenarios, on=on, estate=estate, stores=stores, paths=paths, seed=seed, records=records)
-    folder = engine.run(plan, out, progress)
+    plan_again = partial(
+        plan_drill,
+        tuple(scenarios),
+        on=on,
+        estate=estate,
+        stores=tuple(stores or ()),
+        paths=paths,
+        seed=seed,
+        records=records,
+    )
+    plan = plan_again()
+    processes = processes_for(plan)
+    runner = SideBySide(plan_again, processes) if processes > 1 else engine.one_after_another
+    folder = engine.run(plan, out, progress, runner)
     report = judge(folder)
     write_all(report, folder)
     return report, folder

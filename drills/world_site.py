@@ -10,8 +10,8 @@ from typing import Any
 
 from drills.clock import Clock
 from drills.errors import ProtectionError
-from drills.history import History
-from drills.model import AccountRole, Estate, Location, ProductionSize, Store
+from drills.history import Appends
+from drills.model import AccountRole, Estate, Location, Store
 from drills.providers.interface import Call, World
 
 
@@ -78,7 +78,7 @@ class WorldSite:
         *,
         drill_id: str,
         prefix: str,
-        history: History,
+        history: Appends,
         context: Mapping[str, str],
         capabilities: frozenset[str],
     ) -> None:

@@ -1,0 +1,61 @@
+"""Scenarios side by side in processes of their own: the same bytes, and a process that dies is told."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from drills import engine
+from drills.judge import broke, judge
+from drills.running import plan_drill
+from drills.side_by_side import SideBySide, processes_for
+from tests.small_drill import TEXT
+
+SCENARIOS = ("account_loss", "region_outage")
+
+
+def plan_in(folder: Path, scenario_file: str = "") -> partial[engine.Plan]:
+    """How to plan a drill of the small estate in a user's folder, where a scenario of the user's own may lie."""
+    (folder / "small.yaml").write_text(TEXT)
+    if scenario_file:
+        (folder / "scenarios").mkdir()
+        (folder / "scenarios" / "region_outage.py").write_text(scenario_file)
+    return partial(plan_drill, SCENARIOS, estate=str(folder / "small.yaml"), records=20)
+
+
+def test_the_bytes_are_those_of_one_process(tmp_path: Path) -> None:
+    plan_again = plan_in(tmp_path)
+    lines: list[str] = []
+    one = engine.run(plan_again(), tmp_path / "one", lines.append)
+    alone, lines = sorted(lines), []
+    two = engine.run(plan_again(), tmp_path / "two", lines.append, SideBySide(plan_again, 2))
+    assert sorted(lines) == alone
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file())
+    for file in files:
+        assert (one / file).read_bytes() == (two / file).read_bytes(), file
+
+
+DYING = """
+import os
+from drills.scenario import Scenario
+
+scenario = Scenario(summary="Takes its process with it.", fail=lambda incident: os._exit(9), respond_from="production")
+"""
+
+
+def test_a_process_that_dies_is_told_and_the_report_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan_again = plan_in(tmp_path, DYING)
+    folder = engine.run(plan_again(), tmp_path / "out", lambda _: None, SideBySide(plan_again, 2))
+    assert broke(folder)
+    verdicts = {cell.scenario: cell.verdict for cell in judge(folder).cells}
+    assert verdicts["region_outage"] == "unknown"
+
+
+def test_one_scenario_needs_no_process(tmp_path: Path) -> None:
+    plan_in(tmp_path)
+    plan = plan_drill(["account_loss"], estate=str(tmp_path / "small.yaml"), records=20)
+    assert processes_for(plan) == 1

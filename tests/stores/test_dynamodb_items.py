@@ -146,12 +146,20 @@ def test_text_that_looks_like_the_form_itself_stays_text() -> None:
         record = {"a": text, text: {"N": text, "SS": [text]}}
         assert plain({"M": item_of(encoded(record))}) == record
         assert canonical(item_of(encoded(record))) == encoded(record)
-    names = {"N": {"S": "1.10"}, "NS": {"M": {"N": {"N": "1"}}}, "SS": {"L": [{"S": "b"}, {"S": "a"}]}}
+    names: dict[str, dict[str, Any]] = {
+        "N": {"S": "1.10"},
+        "NS": {"M": {"N": {"N": "1"}}},
+        "SS": {"L": [{"S": "b"}, {"S": "a"}]},
+    }
     assert orjson.loads(canonical(names)) == names
 
 
 def test_sets_are_sorted_and_lists_keep_their_order() -> None:
-    item = {"n": {"NS": ["10", "9", "-1"]}, "l": {"L": [{"N": "2"}, {"N": "1"}]}, "b": {"BS": [b"b", b"a"]}}
+    item: dict[str, dict[str, Any]] = {
+        "n": {"NS": ["10", "9", "-1"]},
+        "l": {"L": [{"N": "2"}, {"N": "1"}]},
+        "b": {"BS": [b"b", b"a"]},
+    }
     assert orjson.loads(canonical(item)) == {
         "b": {"BS": ["YQ==", "Yg=="]},
         "l": {"L": [{"N": "2"}, {"N": "1"}]},

@@ -27,7 +27,7 @@ from drills.simulator.dynamodb.answers import (
 from drills.simulator.dynamodb.history import microseconds
 from drills.simulator.dynamodb.materialised import dumps
 from drills.simulator.dynamodb.objects import OutOfReach, bucket_region, check_bucket, read_objects
-from drills.simulator.dynamodb.rows import Key, Row
+from drills.simulator.dynamodb.rows import Key, Row, compact
 from drills.simulator.dynamodb.table import SimulatedTable
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.replaced import Replacement
@@ -203,7 +203,7 @@ def _take(one: Import, line: bytes, rows: dict[Key, Row]) -> None:
         one.errors += 1
         return
     one.imported += 1
-    rows[key] = Row(key, dumps(item), size)
+    rows[key] = Row(key, compact(dumps(item)), size)
 
 
 @operation

@@ -75,6 +75,11 @@ def loads(raw: bytes) -> dict[str, dict[str, Any]]:
     return orjson.loads(raw)  # type: ignore[no-any-return]
 
 
+def compact(raw: bytes) -> bytes:
+    """The same bytes in no more memory than they need: orjson leaves each in the kilobytes that it wrote into."""
+    return bytes(memoryview(raw))
+
+
 def same_item(one: bytes | None, other: bytes | None) -> bool:
     """Whether both say the same: numbers by value, sets and maps without order, everything else exactly."""
     if one == other:

@@ -27,7 +27,7 @@ from moto.moto_api._internal import mock_random
 from sortedcontainers import SortedDict
 
 from drills.simulator.dynamodb.materialised import StoredItem, dumps, stored_item, typed_json
-from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, loads, number, same_map
+from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, compact, loads, number, same_map
 from drills.simulator.dynamodb.secondary import SecondaryRows
 from drills.simulator.dynamodb.validation import ITEM_BYTES, canonical_number, item_size
 from drills.simulator.replaced import Replacement
@@ -162,8 +162,9 @@ class SimulatedTable(Table):  # type: ignore[misc]
             self._bytes -= row.size
             if self._secondary:
                 self._move(key, row.raw, None)
-            return Change(self, datetime.now(UTC), key, row.raw, None, cause)
+            return Change(self, datetime.now(UTC), row.key, row.raw, None, cause)
         if row is None:
+            raw = compact(raw) if cause == "user" else raw
             size = size or item_size(attributes or loads(raw))
             self._rows[key] = Row(key, raw, size)
             self._bytes += size
@@ -184,7 +185,7 @@ class SimulatedTable(Table):  # type: ignore[misc]
             return None
         size = size or item_size(attributes)
         self._bytes += size - row.size
-        row.raw = raw
+        row.raw = raw = compact(raw) if cause == "user" else raw
         row.size = size
         if self._secondary:
             for index in self._secondary.values():
@@ -315,7 +316,7 @@ class SimulatedTable(Table):  # type: ignore[misc]
     def _row_of(self, item: Item) -> Row:
         attributes = loads(dumps({name: typed_json(value) for name, value in item.attrs.items()}))
         size = item_size(attributes)
-        return Row(self.key_of(attributes), orjson.dumps(attributes), size)
+        return Row(self.key_of(attributes), compact(orjson.dumps(attributes)), size)
 
     def item(self, row: Row) -> StoredItem:
         """A row as moto's item."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -625,6 +627,40 @@ def test_what_is_not_restored(ground: Ground) -> None:
     assert refusal_code(client.get_resource_policy, ResourceArn=table["TableArn"]) == "PolicyNotFoundException"
     targets = scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
     assert [target["ResourceId"] for target in targets] == ["table/orders"]
+
+
+def test_history_and_restores_share_the_tables_bytes(ground: Ground) -> None:
+    """About 400 bytes an item: all of stream, history, time to live, a backup and a restore stay under 3 KB each."""
+    client = ground.client()
+    recoverable_table(client, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+    client.update_time_to_live(
+        TableName="orders", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"}
+    )
+    items, expires = 3000, str(int(ground.now().timestamp()) + 10**6)
+    tracemalloc.start()
+    try:
+        for start in range(0, items, 25):
+            requests = [
+                {
+                    "PutRequest": {
+                        "Item": {"id": {"S": f"key-{n}"}, "value": {"S": "x" * 330}, "expires": {"N": expires}}
+                    }
+                }
+                for n in range(start, start + 25)
+            ]
+            client.batch_write_item(RequestItems={"orders": requests})
+        client.create_backup(TableName="orders", BackupName="nightly")
+        ground.sleep(600)
+        client.restore_table_to_point_in_time(
+            SourceTableName="orders", TargetTableName="rescued", UseLatestRestorableTime=True
+        )
+        ground.sleep(7200)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert client.describe_table(TableName="rescued")["Table"]["ItemCount"] == items
+    assert held / items <= 3072
 
 
 def test_the_same_seed_gives_the_same_restored_table() -> None:

@@ -57,7 +57,7 @@ def drill_options(command: Command) -> Command:
         click.option("--seed", type=int, default=0, show_default=True, help="Decides data, workload and durations."),
         click.option(
             "--records",
-            type=click.IntRange(min=1),
+            type=click.IntRange(1, 10_000_000),
             default=2000,
             show_default=True,
             help="How many records to make, over all stores.",

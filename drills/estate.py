@@ -23,7 +23,7 @@ from drills.estate_file import (
     StorePart,
 )
 from drills.estate_reference import REFERENCE
-from drills.locations_in_yaml import LocatedYAML, complain, read_yaml, shown
+from drills.locations_in_yaml import LocatedYAML, complain, not_utf8, read_yaml, shown
 from drills.locations_in_yaml import Path as At
 from drills.model import (
     Account,
@@ -37,10 +37,11 @@ from drills.model import (
     Store,
     WorkloadMix,
 )
+from drills.record_drawing import Record
 from drills.record_file import FileRecords, RecordsFrom, read_file
 from drills.records import RecordsSpec, make_records, read_attributes, with_keys
 from drills.stores import StoreKind
-from drills.suggestions import did_you_mean
+from drills.suggestions import did_you_mean, nearest
 
 __all__ = ["REFERENCE", "parse_estate", "read_estate"]
 SAMPLE_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -56,9 +57,7 @@ def read_estate(path: Path) -> Estate:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        found = f"expected UTF-8, found the byte 0x{raw[error.start]:02x}"
-        raise ConfigurationError(found, file=str(path), line=line) from None
+        raise not_utf8(raw, error, str(path)) from None
     return parse_estate(text, file=str(path), name=path.stem, folder=path.parent)
 
 
@@ -330,7 +329,7 @@ class _Reading:
                     return spec
                 seen[key] = number
         except KeyError as error:
-            self.complain(where, f"record {len(seen) + 1} of {within} lacks {error}, which the store needs")
+            self._lacking(str(error.args[0]), len(seen) + 1, record, path, where, within)
             return spec
         except Exception as error:  # noqa: BLE001 - whatever a kind of store says about a record is about the file
             self.complain(
@@ -345,6 +344,22 @@ class _Reading:
                 "uuid, sequence or a template with {n}",
             )
         return with_keys(spec, keys)
+
+    def _lacking(self, name: str, number: int, record: Record, path: At, where: At, within: str) -> None:
+        """A record lacks what the store's own keys name: told where they name it."""
+        near = nearest(name, record)
+        meant = did_you_mean(name, record) if near else f"; it has {_listed(record)}"
+        own = {key: value for key, value in self._at(path).items() if key not in StorePart.model_fields}
+        self.complain(
+            (*path, *(_place_of(name, own) or where[len(path) :])),
+            f"record {number} of {within} lacks {name!r}, which the store needs{meant}",
+        )
+
+    def _at(self, path: At) -> Any:
+        node = self.data
+        for step in path:
+            node = node[step]
+        return node
 
     # --- Modules
 
@@ -391,3 +406,15 @@ def _key_attributes(kind: StoreKind, config: Any, record: Mapping[str, Any]) -> 
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(repr(name) for name in sorted(names))
+
+
+def _place_of(word: str, node: Any) -> At | None:
+    """The path within a part of the file at which the word stands as a value; None if it does not."""
+    if node == word:
+        return ()
+    steps = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for step, value in steps:
+        below = _place_of(word, value)
+        if below is not None:
+            return (step, *below)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from drills.checked import Checked
 from drills.durations import seconds
 from drills.locations_in_yaml import shown
+from drills.suggestions import did_you_mean
 
 ROLES = ("production", "vault", "recovery")
 DEFAULT_IDS = {"production": "111111111111", "vault": "222222222222", "recovery": "333333333333"}
@@ -26,7 +28,19 @@ def _account_id(value: Any) -> Any:
 def _region(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", value):
         raise ValueError(f"expected a region such as eu-west-1, found {shown(value)}")
+    known = _regions()
+    if value not in known:
+        raise ValueError(f"unknown region {value!r} (a new one needs a newer boto3){did_you_mean(value, known)}")
     return value
+
+
+@functools.cache
+def _regions() -> frozenset[str]:
+    from boto3 import Session
+
+    session = Session()
+    partitions = session.get_available_partitions()
+    return frozenset(region for one in partitions for region in session.get_available_regions("dynamodb", one))
 
 
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -42,6 +43,18 @@ def complain(file: str, problems: Iterable[Problem]) -> ConfigurationError:
     first, *others = sorted(set(problems))
     lines = [first.message, *(f"{file}:{p.line}:{p.column}: {p.message}" for p in others)]
     return ConfigurationError("\n".join(lines), file=file, line=first.line, column=first.column)
+
+
+def not_utf8(raw: bytes, error: UnicodeDecodeError, file: str) -> ConfigurationError:
+    """What to say of a file that is not UTF-8, with the place of the first byte that is wrong."""
+    before = raw[: error.start]
+    line = before.rpartition(b"\n")[2].removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    return ConfigurationError(
+        f"expected UTF-8, found the byte 0x{raw[error.start]:02x}; save the file as UTF-8",
+        file=file,
+        line=before.count(b"\n") + 1,
+        column=len(line) + 1,
+    )
 
 
 @dataclass
@@ -115,6 +128,8 @@ def _position_in(text: str, index: int) -> Position:
 def _syntax_error(error: MarkedYAMLError, file: str) -> ConfigurationError:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    if error.problem and "'\\t'" in error.problem:
+        return ConfigurationError("a tab; YAML is indented with spaces", file=file, line=line, column=column)
     context = f" ({_one_line(error.context)})" if error.context else ""
     return ConfigurationError(
         f"this is not YAML: {_one_line(error.problem or str(error))}{context}", file=file, line=line, column=column

@@ -13,6 +13,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import pkgutil
 import re
 import sys
@@ -154,7 +155,9 @@ def estate_path(name_or_file: str) -> Path:
     """The file of an estate given by name or by path."""
     path = Path(name_or_file)
     if path.suffix in ESTATE_SUFFIXES or len(path.parts) > 1:
-        if path.is_file():
+        if path.is_dir():
+            raise UsageError(f"{name_or_file} is a folder; expected an estate file")
+        if os.path.lexists(path):
             return path
         raise UsageError(f"there is no estate file {name_or_file}; `drills list` shows the estates there are")
     known = estates()

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from drills.checked import Checked
 from drills.errors import ConfigurationError
-from drills.locations_in_yaml import shown
+from drills.locations_in_yaml import not_utf8, shown
 from drills.record_drawing import Record, below
 from drills.suggestions import did_you_mean
 
@@ -49,10 +49,7 @@ def read_file(store: str, given: RecordsFrom, folder: Path) -> FileRecords:
     try:
         content = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1
-        raise ConfigurationError(
-            f"expected UTF-8, found the byte 0x{text[error.start]:02x}", file=str(path), line=line
-        ) from None
+        raise not_utf8(text, error, str(path)) from None
     rows = _csv_rows if path.suffix.lower() == ".csv" else _json_rows
     records = []
     names: set[str] = set()
@@ -75,7 +72,9 @@ def _json_rows(text: str, file: str) -> Iterator[tuple[int, Record]]:
         if not content.strip():
             continue
         try:
-            row = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+            row = json.loads(
+                content, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_each_name_once
+            )
         except json.JSONDecodeError as error:
             raise ConfigurationError(
                 f"this line is not JSON: {error.msg}", file=file, line=line, column=error.colno
@@ -89,6 +88,15 @@ def _json_rows(text: str, file: str) -> Iterator[tuple[int, Record]]:
         yield line, row
 
 
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return record
+
+
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no number that a store can hold")
 
@@ -96,6 +104,7 @@ def _no_constant(word: str) -> Any:
 def _csv_rows(text: str, file: str) -> Iterator[tuple[int, Record]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        _check_header(list(reader.fieldnames or ()), file)
         for row in reader:
             if None in row or None in row.values():
                 wanted = len(reader.fieldnames or ())
@@ -107,6 +116,14 @@ def _csv_rows(text: str, file: str) -> Iterator[tuple[int, Record]]:
             yield reader.line_num, dict(row)
     except csv.Error as error:
         raise ConfigurationError(f"this is not CSV: {error}", file=file, line=max(1, reader.line_num)) from None
+
+
+def _check_header(names: list[str], file: str) -> None:
+    for name in names:
+        if not name.strip():
+            raise ConfigurationError("expected the names of the attributes in the first line, found none", file=file)
+        if names.count(name) > 1:
+            raise ConfigurationError(f"the first line names {name!r} twice; expected each attribute once", file=file)
 
 
 def _typed(wanted: AttributeType | None, name: str, value: Any, file: str, line: int) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_LISTED = 30
+
 
 def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
     """The known names most like ``word``, best first; case does not count."""
@@ -20,4 +22,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return f"; did you mean {' or '.join(repr(name) for name in near)}?"
     if not names:
         return ""
-    return f"; expected one of: {', '.join(sorted(names))}" if len(names) <= 16 else ""
+    return f"; expected one of: {', '.join(sorted(names))}" if len(names) <= MOST_LISTED else ""

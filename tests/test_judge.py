@@ -12,7 +12,18 @@ from drills.errors import EvidenceError, UsageError
 from drills.history import canonical
 from drills.judge import broke, judge
 from drills.model import Attempt, Cell, Finding, Report
-from tests.told_drill import SETTINGS, Telling, Told, Writes, final, person, sound_writes, told
+from tests.told_drill import (
+    RPO_OBJECTIVE,
+    RTO_OBJECTIVE,
+    SETTINGS,
+    Telling,
+    Told,
+    Writes,
+    final,
+    person,
+    sound_writes,
+    told,
+)
 
 
 def sound(protection: str = "copy", **changed: object) -> Told:
@@ -202,6 +213,37 @@ def test_a_copy_that_may_lag_is_held_to_what_it_promises(tmp_path: Path) -> None
     assert attempt.verdict == "pass"
 
 
+def test_a_write_acknowledged_at_the_very_point_may_be_missing(tmp_path: Path) -> None:
+    attempt = judged(tmp_path, final(sound_writes()), late_writes(), point=3550.001)
+    assert attempt.verdict == "pass"
+
+
+def test_a_corrupt_record_is_not_excused_by_when_it_was_written(tmp_path: Path) -> None:
+    attempt = judged(tmp_path, {**final(sound_writes()), "late": person("later")}, late_writes())
+    assert against(attempt).keys() == {"records.corrupt"}
+
+
+def test_a_record_that_expires_while_the_store_is_read_may_be_gone(tmp_path: Path) -> None:
+    writes = sound_writes()
+    purged, read = 5730, 5880
+    writes.put("expiring", person("expiring", expires_at={"N": "1"}), expires=(purged + read) / 2)
+    for name, without in (("one", ("expired",)), ("two", ("expired", "expiring"))):
+        records = tuple(final(writes, without=without).items())
+        attempt = only(judge(told(tmp_path / name, writes, Told("copy", records))))
+        assert attempt.verdict == "pass"
+        assert attempt.records is not None
+        assert (attempt.records.expected, attempt.records.indeterminate) == (9, 1)
+
+
+def test_exactly_at_the_objective_passes(tmp_path: Path) -> None:
+    writes = sound_writes()
+    writes.put("late", person("late"), 3600 - RPO_OBJECTIVE - 0.001)
+    restore = RTO_OBJECTIVE - 900 - 60 - 120 - 30
+    attempt = judged(tmp_path, final(sound_writes()), writes, point=3000, restore_seconds=restore)
+    assert (attempt.rpo_seconds, attempt.rto_seconds) == (RPO_OBJECTIVE, RTO_OBJECTIVE)
+    assert attempt.verdict == "pass"
+
+
 def test_losses_beyond_the_objective_fail_the_rpo(tmp_path: Path) -> None:
     records = {**final(sound_writes()), "updated": person("before"), "deleted": person("deleted")}
     attempt = judged(tmp_path, records, point=500)
@@ -293,6 +335,14 @@ def test_things_left_behind(tmp_path: Path) -> None:
     report = judge(telling.end())
     assert report.verdict == "fail"
     assert report.findings[0].observed == "table x: access denied"
+
+
+def test_no_word_of_the_clean_up_is_unknown(tmp_path: Path) -> None:
+    telling = Telling(tmp_path / "drill", ["account_loss"], [sound()], without=["cleanup"])
+    telling.scenario("account_loss", sound_writes())
+    report = judge(telling.end())
+    assert (report.verdict, cell_of(report).verdict) == ("unknown", "pass")
+    assert report.findings[0].observed == "no word of it"
 
 
 def test_a_scenario_that_broke_gives_unknown_cells_that_say_why(tmp_path: Path) -> None:
@@ -415,6 +465,31 @@ def test_missing_evidence_is_named(tmp_path: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(EvidenceError, match=file):
         judge(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [
+        ("failure.began", "the failure, its detection and the decision"),
+        ("decided", "the failure, its detection and the decision"),
+        ("ledger", "the ledger"),
+        ("inventory", "what was read back"),
+        ("point", "its recovery point"),
+        ("settings.observed", "the settings of the restored store"),
+        ("settings.expected", "the settings before the failure"),
+    ],
+)
+def test_a_history_that_leaves_out_what_a_verdict_needs(tmp_path: Path, kind: str, what: str) -> None:
+    telling = Telling(tmp_path / "drill", ["account_loss"], [sound()], without=[kind])
+    telling.scenario("account_loss", sound_writes())
+    with pytest.raises(EvidenceError, match=f"at people by copy after account_loss, but not of {what}"):
+        judge(telling.end())
+
+
+def test_an_attempt_that_the_history_does_not_know_is_unknown(tmp_path: Path) -> None:
+    telling = Telling(tmp_path / "drill", ["account_loss"], [sound()], without=["attempt.started"])
+    telling.scenario("account_loss", sound_writes())
+    assert judge(telling.end()).verdict == "unknown"
 
 
 def test_a_folder_of_no_drill(tmp_path: Path) -> None:

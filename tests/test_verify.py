@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drills.measure import rpo_seconds
-from drills.model import Observed, RecordClass, Write
+from drills.model import RECORD_CLASSES, Observed, RecordClass, Write
 from drills.verify import Expectations, Outcome, Reading, outcome, verify
 
 PURGED, ENDED = 100, 200
@@ -84,6 +84,10 @@ def test_what_became_of_a_key(
 ) -> None:
     found = became(observed, *steps)
     assert (found.record_class, found.must_be_there, found.writes_lost) == (record_class, must_be_there, writes_lost)
+    read = [] if observed is None else [Observed("k", observed.encode())]
+    whole = verify(Expectations(written(*steps)), read, READING)
+    assert (whole.counts.expected, whole.writes_lost) == (must_be_there, writes_lost)
+    assert all(getattr(whole.counts, name) == (name == record_class) for name in RECORD_CLASSES)
 
 
 def test_why_a_record_must_not_be_there() -> None:
@@ -197,7 +201,7 @@ def test_a_whole_store_against_the_model(drawn: dict[str, tuple[list[str], str |
     classes = Counter(model.record_class for model in models.values())
     counts = found.counts
     assert counts.expected == sum(model.must_be_there for model in models.values())
-    for name in ("recovered", "lost", "stale", "corrupt", "resurrected", "indeterminate"):
+    for name in RECORD_CLASSES:
         assert getattr(counts, name) == classes[name], name
     lost = [moment for model in models.values() for moment in model.lost]
     assert (found.writes_lost, found.first_lost_us) == (len(lost), min(lost, default=None))

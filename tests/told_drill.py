@@ -121,10 +121,13 @@ class Told:
 
 
 class Telling:
-    """Tells a drill of one store through the classes the engine writes with."""
+    """Tells a drill of one store through the classes the engine writes with; ``without`` events of these kinds."""
 
-    def __init__(self, folder: Path, scenarios: Sequence[str], paths: Sequence[Told]) -> None:
+    def __init__(
+        self, folder: Path, scenarios: Sequence[str], paths: Sequence[Told], without: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.without = without
         self.paths = paths
         self.scenarios = scenarios
         self.evidence = Evidence.create(folder, self._plan())
@@ -158,7 +161,11 @@ class Telling:
         }
 
     def note(self, kind: str, scenario: str, **data: Any) -> None:
-        self.history.append(kind, self.now, scenario=scenario, store="people", **data)
+        self._append(kind, self.now, scenario=scenario, store="people", **data)
+
+    def _append(self, kind: str, at: datetime, **data: Any) -> None:
+        if kind not in self.without:
+            self.history.append(kind, at, **data)
 
     def scenario(self, scenario: str, writes: Writes, *, breaks: str | None = None, left: Sequence[str] = ()) -> None:
         """One scenario; ``breaks``: the error it broke by before the failure."""
@@ -174,13 +181,13 @@ class Telling:
             self.history.append("error", self.now, scenario=scenario, error=breaks, traceback="")
         else:
             for kind, moment in (("failure.began", FAILED), ("detected", DETECTED), ("decided", DECIDED)):
-                self.history.append(kind, moment, scenario=scenario)
+                self._append(kind, moment, scenario=scenario)
             self.now = DECIDED
             written = self.evidence.write_ledger(scenario, "people", writes.ledger())
             self.note("ledger", scenario, **written.as_json())
             for path in self.paths:
                 self._attempt(scenario, path)
-        self.history.append("cleanup", self.now, scenario=scenario, left=list(left))
+        self._append("cleanup", self.now, scenario=scenario, left=list(left))
 
     def _attempt(self, scenario: str, path: Told) -> None:
         def note(kind: str, **data: Any) -> None:

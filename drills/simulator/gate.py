@@ -27,6 +27,9 @@ Listener = Callable[[Request, int], None]
 
 CHANGES_KEYS = frozenset({"iam", "sts", "cloudformation"})
 """Services whose calls may make or take away an access key."""
+READ_METHODS = ("GET", "HEAD")
+LEAST_SECONDS = 1e-6
+"""Between two writes to S3: moto tells the latest version of an object by its time, and time stands still here."""
 READS = ("Get", "List", "Describe", "Simulate", "Generate")
 
 
@@ -86,6 +89,8 @@ class Gate:
         return response
 
     def _by_moto(self, request: Request, prepared: AWSPreparedRequest) -> Response:
+        if request.service == "s3" and request.method not in READ_METHODS:
+            self.simulation.clock.sleep(LEAST_SECONDS)
         with accounts.answering_for(request.account):
             answered = self._stubber.process_request(prepared)
         if answered is None or answered == (404, {}, "Not yet implemented"):

@@ -62,13 +62,13 @@ def role(
     return str(made["Role"]["Arn"])
 
 
-def assumed(by: boto3.Session, role_arn: str, region: str = REGION, **more: Any) -> boto3.Session:
+def assumed(by: boto3.Session, role_arn: str, region: str = REGION, **more: Any) -> Any:
     """A session of the role, assumed by another session."""
     answer = by.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test", **more)
     return with_keys(answer["Credentials"], region)
 
 
-def with_keys(keys: Mapping[str, Any], region: str = REGION) -> boto3.Session:
+def with_keys(keys: Mapping[str, Any], region: str = REGION) -> Any:
     return boto3.Session(
         botocore_session=_botocore_session(),
         aws_access_key_id=keys["AccessKeyId"],
@@ -78,7 +78,7 @@ def with_keys(keys: Mapping[str, Any], region: str = REGION) -> boto3.Session:
     )
 
 
-def as_role(aws: SimulatedAWS, *statements: Mapping[str, Any], name: str = "worker") -> boto3.Session:
+def as_role(aws: SimulatedAWS, *statements: Mapping[str, Any], name: str = "worker") -> Any:
     """A session of a new role of account ONE with these statements."""
     return assumed(aws.session(ONE), role(aws, name, *statements))
 

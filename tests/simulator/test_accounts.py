@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -310,7 +311,7 @@ def test_nobody_assumes_a_role_of_a_closed_account(aws: SimulatedAWS) -> None:
 
 def test_resources_of_a_closed_account_are_out_of_reach_of_others(aws: SimulatedAWS) -> None:
     two = aws.session(TWO, REGION)
-    where = {"LocationConstraint": "eu-west-1"}
+    where: Any = {"LocationConstraint": "eu-west-1"}
     two.client("s3").create_bucket(Bucket="theirs", CreateBucketConfiguration=where)
     two.client("s3").put_object(Bucket="theirs", Key="a", Body=b"a")
     queue = two.client("sqs").create_queue(QueueName="theirs")["QueueUrl"]

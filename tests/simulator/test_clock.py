@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -37,16 +38,16 @@ def test_motos_timestamps_follow(simulated_aws: SimulatedAWS) -> None:
         "CreationDateTime"
     ]
     assert created.timestamp() == (START + timedelta(days=1)).timestamp()
+    role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]
+    assert role["CreateDate"] == START + timedelta(days=1)
     s3 = boto3.client("s3", region_name="us-east-1")
     s3.create_bucket(Bucket="drills")
     s3.put_object(Bucket="drills", Key="a", Body=b"x")
     assert s3.head_object(Bucket="drills", Key="a")["LastModified"] == START + timedelta(days=1)
-    role = boto3.client("iam").create_role(RoleName="worker", AssumeRolePolicyDocument="{}")["Role"]
-    assert role["CreateDate"] == START + timedelta(days=1)
 
 
 def test_waiters_wait_on_the_simulated_clock(simulated_aws: SimulatedAWS) -> None:
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb: Any = boto3.client("dynamodb", region_name=REGION)
     table(boto3.Session(region_name=REGION))
     dynamodb.get_waiter("table_exists").wait(TableName="orders")
     on = {"PointInTimeRecoveryEnabled": True}

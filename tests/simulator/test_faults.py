@@ -148,7 +148,7 @@ def test_a_batch_is_throttled_item_by_item(simulated_aws: SimulatedAWS) -> None:
 
 
 def test_a_batch_of_which_nothing_goes_through_is_refused(simulated_aws: SimulatedAWS) -> None:
-    requests = {"orders": [{"PutRequest": {"Item": item(1)}}]}
+    requests: Any = {"orders": [{"PutRequest": {"Item": item(1)}}]}
     with simulated_aws.faults(throttle=1.0), pytest.raises(ClientError, match="ProvisionedThroughputExceeded"):
         boto3.client("dynamodb", region_name=REGION, config=ONCE).batch_write_item(RequestItems=requests)
     assert stored() == 0

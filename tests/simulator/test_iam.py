@@ -155,7 +155,7 @@ Call = Callable[[boto3.Session], Any]
 
 
 def on(service: str, operation: str, **arguments: Any) -> Call:
-    return lambda session: getattr(session.client(service), operation)(**arguments)
+    return lambda session: getattr(session.client(service), operation)(**arguments)  # type: ignore[call-overload]
 
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ONE}:jobs"
@@ -308,7 +308,7 @@ class TestNeeds:
 
 
 def test_an_index_is_a_resource_of_its_own(aws: SimulatedAWS) -> None:
-    administrator = aws.session(ONE, REGION).client("dynamodb")
+    administrator: Any = aws.session(ONE, REGION).client("dynamodb")
     administrator.create_table(
         TableName="indexed",
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -329,7 +329,7 @@ def test_an_index_is_a_resource_of_its_own(aws: SimulatedAWS) -> None:
 
 
 def test_reading_a_stream_needs_the_stream(aws: SimulatedAWS) -> None:
-    administrator = aws.session(ONE, REGION).client("dynamodb")
+    administrator: Any = aws.session(ONE, REGION).client("dynamodb")
     wanted = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
     administrator.update_table(TableName="orders", StreamSpecification=wanted)
     arn = administrator.describe_table(TableName="orders")["Table"]["LatestStreamArn"]
@@ -343,7 +343,7 @@ def test_reading_a_stream_needs_the_stream(aws: SimulatedAWS) -> None:
 
 
 def test_a_restore_needs_the_data_plane_of_its_target(aws: SimulatedAWS) -> None:
-    administrator = aws.session(ONE, REGION).client("dynamodb")
+    administrator: Any = aws.session(ONE, REGION).client("dynamodb")
     on_ = {"PointInTimeRecoveryEnabled": True}
     administrator.update_continuous_backups(TableName="orders", PointInTimeRecoverySpecification=on_)
     aws.clock.sleep(600)

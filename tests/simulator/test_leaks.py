@@ -117,14 +117,15 @@ def test_without_credentials_nobody_asks_the_machine_for_some(
 def test_sessions_built_by_hand_and_proxies_are_answered_here(aws: SimulatedAWS, connections: list[Any]) -> None:
     session = botocore.session.Session()
     session.set_credentials("AKIAIOSFODNN7EXAMPLB", "x" * 40, "token")
-    assert session.create_client("dynamodb", region_name="eu-west-1").list_tables()["TableNames"] == []
+    by_hand: Any = session.create_client("dynamodb", region_name="eu-west-1")
+    assert by_hand.list_tables()["TableNames"] == []
     config = Config(proxies={"https": "http://proxy.example.com:3128"}, retries={"total_max_attempts": 1})
     assert boto3.client("dynamodb", "eu-west-1", config=config).list_tables()["TableNames"] == []
     assert connections == []
 
 
 def test_a_client_without_motos_hook_is_answered_here(aws: SimulatedAWS, connections: list[Any]) -> None:
-    client = boto3.client("dynamodb", "eu-west-1")
+    client: Any = boto3.client("dynamodb", "eu-west-1")
     # As a client that was made before moto was imported.
     client.meta.events._emitter._handlers = type(client.meta.events._emitter._handlers)()
     assert client.meta.endpoint_url == f"https://{HOST}"
@@ -133,7 +134,7 @@ def test_a_client_without_motos_hook_is_answered_here(aws: SimulatedAWS, connect
 
 
 def _prepared() -> Any:
-    request = botocore.awsrequest.AWSRequest(  # type: ignore[attr-defined]
+    request = botocore.awsrequest.AWSRequest(
         "POST",
         f"https://{HOST}/",
         headers={"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"},

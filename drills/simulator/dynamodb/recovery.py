@@ -32,7 +32,7 @@ _histories: dict[str, History] = {}
 
 def begin(simulation: Simulation) -> None:
     _histories.clear()
-    restoring.forget()
+    restoring.begin()
     underway.begin(simulation)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from drills.simulator.dynamodb.answers import Body, Refused, backend, check_name
 from drills.simulator.dynamodb.images import TableImage, copied
 from drills.simulator.dynamodb.overrides import creation_of
+from drills.simulator.dynamodb.table import table_deleted
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.state import current
 
@@ -39,9 +40,15 @@ class Restore:
 _restores: dict[str, Restore] = {}
 
 
-def forget() -> None:
-    """Forget the restores of an earlier simulation."""
+def begin() -> None:
+    """Forget the restores of an earlier simulation, and from now on those whose table is deleted."""
     _restores.clear()
+    if _forget not in table_deleted:
+        table_deleted.append(_forget)
+
+
+def _forget(table: Any) -> None:
+    _restores.pop(table.id, None)
 
 
 def restore_of(table: Any) -> Restore | None:

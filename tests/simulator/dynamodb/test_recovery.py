@@ -462,6 +462,23 @@ def test_a_restore_into_another_region_is_asked_for_there(ground: Ground) -> Non
     assert here.list_tables()["TableNames"] == ["orders"]
 
 
+def test_a_region_that_is_down_can_be_restored_from_neither_before_nor_during(ground: Ground) -> None:
+    here, there = ground.client(), ground.client("eu-central-1")
+    arn = recoverable_table(here)["TableArn"]
+    put(here, "a", 1)
+    ground.sleep(600)
+    call = {"SourceTableArn": arn, "TargetTableName": "rescued", "UseLatestRestorableTime": True}
+    assert ground.aws is not None
+    with ground.aws.region_down("eu-west-1"):
+        assert refusal_code(there.restore_table_to_point_in_time, **call) == "InternalServerError"
+    there.restore_table_to_point_in_time(**call)
+    with ground.aws.region_down("eu-west-1"):
+        ground.sleep(86400)
+        assert status(there, "rescued") == "CREATING"
+    wait_until_active(ground, there, "rescued")
+    assert contents(there, "rescued") == {"a": "1"}
+
+
 def test_another_accounts_table_cannot_be_restored(ground: Ground) -> None:
     arn = recoverable_table(ground.client())["TableArn"]
     ground.sleep(600)

@@ -33,7 +33,7 @@ PARTS = (
     "drills.simulator.dynamodb.global_tables",
     "drills.simulator.dynamodb.exports",
     "drills.simulator.dynamodb.imports",
-    "drills.simulator.dynamodb.imports",
+    "drills.simulator.autoscaling",
     "drills.simulator.metrics",
     "drills.simulator.alarms",
     "drills.simulator.functions",

@@ -57,8 +57,10 @@ def put_autoscaling(site: Site, at: Location, indexes: Iterable[str], setting: M
     """Make autoscaling what the setting says; what it does not name is taken away."""
     client = _client(site, at)
     now = autoscaling_of(site, at, indexes)
-    for name in now.keys() - setting.keys():
-        client.deregister_scalable_target(**_target(at, name))
+    # A target takes its policies with it, so that none of the old ones stays beside the new.
+    for name in now:
+        if now[name] != setting.get(name):
+            client.deregister_scalable_target(**_target(at, name))
     for name, scale in setting.items():
         if now.get(name) == scale:
             continue
@@ -104,7 +106,8 @@ def _policies(client: Any, target: Mapping[str, Any]) -> Iterator[Mapping[str, A
         ScalableDimension=target["ScalableDimension"],
     )
     for page in pages:
-        yield from page["ScalingPolicies"]
+        # The simulated service takes a table's id for the beginning of its indexes' as well.
+        yield from (one for one in page["ScalingPolicies"] if one["ResourceId"] == target["ResourceId"])
 
 
 def _name(at: Location, target: Mapping[str, Any]) -> str:

@@ -212,12 +212,26 @@ def _put_stream(change: _Change, now: JSON, wanted: JSON) -> None:
 
 
 def _put_ttl(change: _Change, now: JSON, wanted: JSON) -> None:
-    for attribute, enabled in ((now, False), (wanted, True)):
-        if attribute is not None:
-            change.dynamodb.update_time_to_live(
-                TableName=change.at.name,
-                TimeToLiveSpecification={"Enabled": enabled, "AttributeName": attribute},
-            )
+    if now is not None:
+        _change_ttl(change, now, False)
+    if wanted is not None:
+        _change_ttl(change, wanted, True)
+
+
+def _change_ttl(change: _Change, attribute: str, enabled: bool) -> None:
+    """DynamoDB takes one such change an hour. Source: API reference, UpdateTimeToLive."""
+    specification = {"Enabled": enabled, "AttributeName": attribute}
+
+    def taken() -> bool:
+        try:
+            change.dynamodb.update_time_to_live(TableName=change.at.name, TimeToLiveSpecification=specification)
+        except ClientError as error:
+            if "multiple times within a fixed interval" in str(error):
+                return False
+            raise
+        return True
+
+    change.site.wait(f"time to live of {change.at.name} to change", taken, every_seconds=60, limit_seconds=7_200)
 
 
 def _put_recovery(change: _Change, _: JSON, wanted: JSON) -> None:

@@ -72,11 +72,13 @@ class DrilledReport:
 
     def assert_passed(self) -> None:
         """Unknown is never pass."""
+        __tracebackhide__ = True
         if self.verdict != "pass":
             raise DrillFailed(self.explain())
 
     def assert_within(self, store: str, *, rto_seconds: float | None = None, rpo_seconds: float | None = None) -> None:
         """The preferred path of every cell of this store is within these seconds."""
+        __tracebackhide__ = True
         for cell in (c for c in self.report.cells if c.store == store):
             for name, limit in (("rto_seconds", rto_seconds), ("rpo_seconds", rpo_seconds)):
                 figure = getattr(cell, name)
@@ -111,6 +113,7 @@ class DrillRunner:
         """
         from drills.running import run_drill
 
+        __tracebackhide__ = True
         given = {"estate": estate, "stores": stores, "paths": paths, "seed": seed, "records": records}
         options = {**self._defaults, **{name: value for name, value in given.items() if value is not None}}
         report, folder = run_drill(scenarios, on=self._on, out=self._out, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import linecache
 import logging
 import os
 import sys
@@ -365,6 +366,8 @@ def _error_line(payload: bytes) -> str:
 
 def _stack(error: Exception) -> list[str]:
     """The frames of the function's own code and what it called, not those of this simulator."""
+    for file in [file for file in linecache.cache if file.startswith(ROOT)]:
+        del linecache.cache[file]  # Another function's module of the same name.
     frames = traceback.extract_tb(error.__traceback__)
     first = next((number for number, frame in enumerate(frames) if frame.filename.startswith(ROOT)), len(frames))
     return traceback.format_list(frames[first:])

@@ -147,7 +147,7 @@ class Telling:
                 "started": START.isoformat(),
                 "clock": "simulated",
             },
-            "scenarios": [{"name": name} for name in self.scenarios],
+            "scenarios": [{"name": name, "respond_from": "production"} for name in self.scenarios],
             "estate": {
                 "stores": [
                     {

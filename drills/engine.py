@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import drills
-from drills.attempts import Recovery, finding_as_json
+from drills.attempts import Recovery, crashed, finding_as_json
 from drills.errors import UsageError
 from drills.evidence import Evidence
 from drills.history import Appends, History
@@ -27,6 +27,7 @@ from drills.plugins import load_protection, load_store_kind
 from drills.providers.interface import Call, Provider, World
 from drills.scenario import Scenario
 from drills.stores import StoreKind
+from drills.suggestions import nearest
 from drills.workload import StoreWorkload, write_for
 from drills.world_site import Calls, WorldSite
 
@@ -147,8 +148,12 @@ def plan(
         )
     if not scenarios:
         raise UsageError("no scenario to run: name at least one; `drills list` shows them")
+    labels = [use.label for use in scenarios]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UsageError(f"the scenario {label} is named {labels.count(label)} times: name it once")
     wanted = _chosen(estate, stores)
-    labels, names = [use.label for use in scenarios], [store.name for store in wanted.stores]
+    names = [store.name for store in wanted.stores]
     identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     simulated = provider.grade == "simulated"
@@ -174,6 +179,7 @@ def _chosen(estate: Estate, stores: Sequence[str] | None) -> Estate:
     if unknown:
         raise UsageError(
             f"--store {unknown[0]}: the estate {estate.name} has no such store; it has {', '.join(sorted(known))}"
+            + (f"; did you mean {near[0]!r}?" if (near := nearest(unknown[0], known, 1)) else "")
         )
     return replace(estate, stores=tuple(store for store in estate.stores if store.name in set(stores)))
 
@@ -314,8 +320,13 @@ class _ScenarioRun:
                 self._health(workload, use.name, use.options)
 
     def _health(self, workload: StoreWorkload, protection: str, options: Mapping[str, JSON]) -> None:
-        for finding in load_protection(protection).health(workload.site, options):
-            workload.site.note("health", protection=protection, finding=finding_as_json(finding))
+        site = workload.site
+        try:
+            findings = load_protection(protection).health(site, options)
+        except Exception as error:  # noqa: BLE001 - a check that crashes is unknown, whatever it crashed on.
+            findings = [crashed("health", f"{site.store.name}: the health of {protection}", error)]
+        for finding in findings:
+            site.note("health", protection=protection, finding=finding_as_json(finding))
 
     def _fail_and_respond(self) -> None:
         scenario = self.use.scenario

@@ -195,7 +195,8 @@ def test_figures_of_a_wall_clock_are_labelled_measured(capsys: pytest.CaptureFix
         (["run", "bulk_erase:al"], "bulk_erase has no variant 'al'"),
         (["run", "--estate", "shoop"], "unknown estate 'shoop'; did you mean 'shop'?"),
         (["run", "--estate", "./shoop.yaml"], "there is no estate file ./shoop.yaml"),
-        (["run", "--store", "ordesr"], "ordesr"),
+        (["run", "--store", "ordesr"], "it has carts, clients, orders; did you mean 'orders'?"),
+        (["run", "bulk_erase", "bulk_erase"], "the scenario bulk_erase is named 2 times: name it once"),
         (["run", "--on", "sandbox.yaml"], "--on sandbox.yaml: only 'simulated' can be run with this version"),
         (["plan", "bulk_erace"], "unknown scenario 'bulk_erace'; did you mean 'bulk_erase'?"),
         (["plan", "--records", "1"], "--records 1: the estate shop has 3 stores and each needs at least one record"),
@@ -215,6 +216,34 @@ def test_usage_errors_say_what_is_wrong_and_do_nothing(
     assert message in captured.err
     assert captured.out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_for_reports_that_cannot_be_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    drill = ["run", "bulk_erase", "--store", "carts", "--records", "9", "--out"]
+    for place, said in (("file", "'file' is a file"), ("file/within", "Not a directory"), ("/proc/here", "/proc/here")):
+        assert exit_code(*drill, place) == 2
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert "--out" in captured.err
+        assert captured.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert Path("file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a history\n", b"{}\n"])
+def test_judging_what_is_no_drill(content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if content is not None:
+        (tmp_path / "history.jsonl").write_bytes(content)
+    assert exit_code("judge", str(tmp_path)) == 2
+    captured = capsys.readouterr()
+    assert "history.jsonl" in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["history.jsonl"])
 
 
 def test_judging_a_folder_without_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

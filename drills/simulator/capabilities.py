@@ -16,19 +16,39 @@ CAPABILITIES = frozenset(
         "dynamodb.streams",
         "dynamodb.system_backup",
         "dynamodb.ttl",
+        "faults",
+        "iam.identity_policies",
         "lambda.event_sources",
         "regions.outage",
     }
 )
 MISSING = MappingProxyType(
     {
-        "iam.boundaries": "permission boundaries, service control policies and most conditions are not judged",
-        "iam.resource_policies": "of resource policies only the trust policies of roles are judged",
+        "iam.organization_policies": "service and resource control policies of an organization are stored, not judged",
+        "iam.resource_policies": "of resource policies the trust of roles is judged; a bucket's as in moto, without its "
+        "principals and conditions; those of queues, keys, functions and tables are stored only",
+        "s3.ownership": "a bucket is open to every account whose own policies allow it, as in moto",
+        "iam.conditions": "source addresses, resource tags, session tags and keys of services that drills do not use "
+        "are not known; such a condition never allows and always denies",
+        "iam.resources": "for services that drills do not use, the resource is what the call's first ARN names, else *",
+        "iam.aws_managed_policies": "policies that AWS itself provides are not there to be attached",
+        "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
+        "sts.federation": "the trust that web identities and SAML rest on is not judged; session tags are forgotten",
+        "s3.partial_denial": "a deletion of several objects of which one is denied is refused as a whole",
+        "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
+        "regions.partial": "a region is up or down as a whole; one impaired service is simulated by faults by rate",
         "kms.grants": "key policies and grants are not judged; a closed account's keys are out of reach with it",
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
         "dynamodb.capacity": "a table has no throughput limit of its own; throttling is injected by rate",
         "s3.replication": "buckets do not replicate",
-        "rds.rows": "databases hold no rows",
+        "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
+        "s3.versioning": "as in moto, suspending the versioning of a bucket and writing again destroys older versions, "
+        "and deleting while listing versions skips some",
+        "s3.object_lock": "as in moto, retention can be shortened and versioning suspended in a locked bucket",
+        "rds": "databases and snapshots are moto's: available at once, without rows, sharing rules, windows or keys",
+        "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
+        "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and more, "
+        "and say they are complete",
     }
 )

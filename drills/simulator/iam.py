@@ -180,12 +180,20 @@ def _among(principal: Any, caller: Principal) -> str:
 
 
 def trusts_service(role: Any, service: str) -> bool:
-    """Does the role's trust policy name this service, such as ``lambda.amazonaws.com``?"""
-    return any(
-        statement.get("Effect") == "Allow" and service in listed((statement.get("Principal") or {}).get("Service"))
-        for statement in statements(parsed(role.assume_role_policy_document))
-        if isinstance(statement.get("Principal"), dict) and _about_action(statement, "sts:AssumeRole")
-    )
+    """Does the role's trust policy let this service, such as ``lambda.amazonaws.com``, assume it for its account?"""
+    account = accounts.account_in(str(role.arn))
+    keys: Keys = {"aws:sourceaccount": (account,), "aws:principalisawsservice": ("true",), "sts:externalid": None}
+    trusted = False
+    for statement in statements(parsed(role.assume_role_policy_document)):
+        named = statement.get("Principal")
+        services = listed(named.get("Service")) if isinstance(named, dict) else listed(named)
+        if not {service, "*"} & set(services) or not _about_action(statement, "sts:AssumeRole"):
+            continue
+        holds = hold(statement.get("Condition") or {}, keys)
+        if statement.get("Effect") == "Deny" and holds is not False:
+            return False
+        trusted |= statement.get("Effect") == "Allow" and holds is True and service in services
+    return trusted
 
 
 # --- Condition keys --------------------------------------------------------------------------------------------------

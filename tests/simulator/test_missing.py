@@ -1,0 +1,113 @@
+"""What is declared missing is missing. The day that one of these fails, the declaration has become untrue."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from drills.simulator import SimulatedAWS
+from tests.simulator.policies import (
+    ONE,
+    REGION,
+    TWO,
+    allow,
+    as_role,
+    assumed,
+    code_of,
+    deny,
+    document,
+    role,
+)
+
+
+def test_policies_of_buckets_are_judged_without_their_principals(simulated_aws: SimulatedAWS) -> None:
+    assert {"iam.resource_policies", "s3.ownership"} <= simulated_aws.missing.keys()
+    s3 = simulated_aws.session(ONE).client("s3")
+    s3.create_bucket(Bucket="drills")
+    stranger = simulated_aws.session(TWO).client("s3")
+    stranger.put_object(Bucket="drills", Key="a", Body=b"x")
+    others = {**deny("s3:*", "arn:aws:s3:::drills/*"), "Principal": {"AWS": "arn:aws:iam::333333333333:root"}}
+    s3.put_bucket_policy(Bucket="drills", Policy=document(others))
+    assert code_of(stranger.put_object, Bucket="drills", Key="a", Body=b"x") != ""
+
+
+def test_policies_of_an_organization_are_not_judged(simulated_aws: SimulatedAWS) -> None:
+    assert "iam.organization_policies" in simulated_aws.missing
+    organizations = simulated_aws.session(ONE).client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    made = organizations.create_account(Email="a@example.com", AccountName="vault")["CreateAccountStatus"]
+    policy = organizations.create_policy(
+        Content=document(deny("*")), Description="nothing", Name="nothing", Type="SERVICE_CONTROL_POLICY"
+    )["Policy"]["PolicySummary"]["Id"]
+    organizations.attach_policy(PolicyId=policy, TargetId=made["AccountId"])
+    simulated_aws.session(made["AccountId"], REGION).client("dynamodb").list_tables()
+
+
+def test_policies_that_aws_provides_are_not_there(simulated_aws: SimulatedAWS) -> None:
+    assert "iam.aws_managed_policies" in simulated_aws.missing
+    role(simulated_aws, "worker")
+    iam = simulated_aws.session(ONE).client("iam")
+    arn = "arn:aws:iam::aws:policy/AdministratorAccess"
+    assert code_of(iam.attach_role_policy, RoleName="worker", PolicyArn=arn) == "NoSuchEntity"
+
+
+def test_a_role_made_again_is_trusted_again(simulated_aws: SimulatedAWS) -> None:
+    assert "iam.principal_ids" in simulated_aws.missing
+    statement = allow("sts:AssumeRole")
+    first = role(simulated_aws, "caller", statement)
+    target = role(simulated_aws, "target", account=TWO, trusts=first)
+    iam = simulated_aws.session(ONE).client("iam")
+    iam.delete_role_policy(RoleName="caller", PolicyName="all")
+    iam.delete_role(RoleName="caller")
+    again = assumed(simulated_aws.session(ONE), role(simulated_aws, "caller", statement))
+    assert assumed(again, target).client("sts").get_caller_identity()["Account"] == TWO
+
+
+def test_deletions_are_denied_as_a_whole(simulated_aws: SimulatedAWS) -> None:
+    assert "s3.partial_denial" in simulated_aws.missing
+    simulated_aws.session(ONE).client("s3").create_bucket(Bucket="drills")
+    s3 = as_role(simulated_aws, allow("s3:DeleteObject", "arn:aws:s3:::drills/mine/*")).client("s3")
+    keys: Any = {"Objects": [{"Key": "mine/a"}, {"Key": "theirs/a"}]}
+    assert code_of(s3.delete_objects, Bucket="drills", Delete=keys) == "AccessDenied"
+
+
+def test_buckets_do_not_replicate_and_databases_are_there_at_once(simulated_aws: SimulatedAWS) -> None:
+    assert {"s3.replication", "rds"} <= simulated_aws.missing.keys()
+    rds = simulated_aws.session(ONE, REGION).client("rds")
+    rds.create_db_instance(DBInstanceIdentifier="app", DBInstanceClass="db.t3.micro", Engine="postgres")
+    assert rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available"
+
+
+def test_a_role_of_a_service_is_judged_with_its_conditions(simulated_aws: SimulatedAWS) -> None:
+    lambdas = simulated_aws.session(ONE, REGION).client("lambda")
+
+    def made_with(name: str, account: str) -> str:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        }
+        arn = role(simulated_aws, name, trusts=statement)
+        code = {"ZipFile": _zipped()}
+        function: Any = {
+            "FunctionName": name,
+            "Runtime": "python3.12",
+            "Handler": "f.handler",
+            "Role": arn,
+            "Code": code,
+        }
+        return code_of(lambdas.create_function, **function)
+
+    assert made_with("ours", ONE) == ""
+    assert made_with("theirs", TWO) == "InvalidParameterValueException"
+
+
+def _zipped() -> bytes:
+    import io
+    import zipfile
+
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("f.py", f"def handler(event, context): return {json.dumps('done')}")
+    return content.getvalue()

@@ -135,10 +135,13 @@ def _take_turn(site: Site, keep: int) -> None:
 
 
 def _prune(site: Site, keep: int) -> None:
-    """Delete the oldest of this drill's own backups; those still being made do not count as kept."""
+    """Delete the oldest of this drill's own backups, but never the newest that could be restored."""
     dynamodb = _client(site)
-    for backup in _available(site)[keep:]:
-        _deleted(dynamodb, backup["BackupArn"])
+    made = _own(site)
+    good = [backup["BackupArn"] for backup in made if backup["BackupStatus"] == "AVAILABLE"]
+    for backup in made[keep:]:
+        if backup["BackupArn"] in good[1:]:
+            _deleted(dynamodb, backup["BackupArn"])
 
 
 def _deleted(dynamodb: Any, arn: str) -> bool:

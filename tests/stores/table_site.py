@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from drills.estate import parse_estate
 from drills.history import History
-from drills.model import Location
+from drills.model import JSON, Finding, Location
 from drills.providers.simulated import SimulatedProvider, SimulatedWorld
 from drills.simulator import SimulatedAWS
 from drills.stores.dynamodb import kind
 from drills.stores.dynamodb_items import canonical
-from drills.workload import StoreWorkload
+from drills.workload import StoreWorkload, microseconds
 from drills.world_site import WorldSite
 
 PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
@@ -113,3 +114,30 @@ def seen_tags(site: WorldSite, at: Location) -> Mapping[str, str]:
     arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
     pages = plain_client(site, at).get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
     return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+
+def write_for_a_while(workload: StoreWorkload, writes: int = 40, seconds: float = 7.3) -> None:
+    """So many writes, so many seconds apart."""
+    for _ in range(writes):
+        workload.write_once()
+        workload.site.clock.sleep(seconds)
+
+
+def as_of(workload: StoreWorkload, moment: datetime) -> dict[str, bytes]:
+    """What the ledger says the table held then."""
+    held: dict[str, bytes] = {}
+    for write in workload.ledger:
+        if write.acknowledged_us is not None and write.acknowledged_us <= microseconds(moment):
+            held.pop(write.key, None)
+            if write.item is not None:
+                held[write.key] = write.item
+    return held
+
+
+def by_check(findings: Sequence[Finding]) -> Mapping[str, Finding]:
+    return {finding.check: finding for finding in findings}
+
+
+def differences(one: Mapping[str, JSON], other: Mapping[str, JSON]) -> set[str]:
+    """The settings that are not the same in both."""
+    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}

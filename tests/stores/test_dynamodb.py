@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 
 from drills.clock import WallClock
 from drills.errors import ProtectionError, UsageError
-from drills.model import Finding, Location, Write
+from drills.model import Location, Write
 from drills.stores.dynamodb import kind
 from drills.stores.dynamodb_bulk import BYTES_PER_BATCH, ROUNDS, put_all
 from drills.stores.dynamodb_items import canonical, item_of
 from drills.world_site import WorldSite
-from tests.stores.table_site import PLAIN, aws, contents, filled, plain_client, seen_tags, table_site
+from tests.stores.table_site import PLAIN, aws, by_check, contents, filled, plain_client, seen_tags, table_site
 
 
 @pytest.fixture
@@ -32,10 +32,6 @@ def site(tmp_path: Path) -> Iterator[WorldSite]:
 def plain_site(tmp_path: Path) -> Iterator[WorldSite]:
     with table_site(tmp_path / "drill", PLAIN) as site:
         yield site
-
-
-def by_check(findings: Any) -> Mapping[str, Finding]:
-    return {finding.check: finding for finding in findings}
 
 
 # --- Records -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from drills.stores.dynamodb import kind
 from drills.stores.dynamodb_recovery import set_recovery
 from drills.stores.dynamodb_tables import tag_list
 from drills.world_site import WorldSite
-from tests.stores.table_site import PLAIN, aws, filled, plain_client, seen_tags, table_site
+from tests.stores.table_site import PLAIN, aws, differences, filled, plain_client, seen_tags, table_site
 
 EVERYTHING: Mapping[str, JSON] = {
     "key_schema": [
@@ -107,10 +107,6 @@ def furnished(site: WorldSite) -> Location:
     arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
     plain_client(site, at).put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy))
     return at
-
-
-def differences(one: Mapping[str, JSON], other: Mapping[str, JSON]) -> set[str]:
-    return {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
 
 
 def from_history(site: WorldSite, at: Location, region: str) -> Location:

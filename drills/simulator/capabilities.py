@@ -25,8 +25,8 @@ CAPABILITIES = frozenset(
 MISSING = MappingProxyType(
     {
         "iam.organization_policies": "service and resource control policies of an organization are stored, not judged",
-        "iam.resource_policies": "of resource policies the trust of roles is judged; a bucket's as in moto, without its "
-        "principals and conditions; those of queues, keys, functions and tables are stored only",
+        "iam.resource_policies": "of resource policies the trust of roles is judged; a bucket's as in moto, without "
+        "its principals and conditions; those of queues, keys, functions and tables are stored only",
         "s3.ownership": "a bucket is open to every account whose own policies allow it, as in moto",
         "iam.conditions": "source addresses, resource tags, session tags and keys of services that drills do not use "
         "are not known; such a condition never allows and always denies",
@@ -48,7 +48,7 @@ MISSING = MappingProxyType(
         "s3.object_lock": "as in moto, retention can be shortened and versioning suspended in a locked bucket",
         "rds": "databases and snapshots are moto's: available at once, without rows, sharing rules, windows or keys",
         "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
-        "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and more, "
-        "and say they are complete",
+        "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and "
+        "more, and say they are complete",
     }
 )

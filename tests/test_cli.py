@@ -306,7 +306,11 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"drills, version {__version__}\n"
 
 
-HEAVY = ("boto3", "botocore", "faker", "moto", "pydantic", "rich", "ruamel", "jinja2", "drills.engine")
+HEAVY = (
+    "asyncio", "boto3", "botocore", "dateutil", "email", "faker", "http", "importlib.metadata", "jinja2", "json",
+    "logging", "moto", "orjson", "pydantic", "rich", "ruamel", "socket", "sqlite3", "ssl", "urllib.request", "urllib3",
+    "xml", "drills.engine", "drills.plugins", "drills.report", "drills.simulator",
+)  # fmt: skip
 
 
 def test_help_imports_nothing_that_costs() -> None:
@@ -320,7 +324,7 @@ def test_help_imports_nothing_that_costs() -> None:
 
 @pytest.mark.benchmark
 def test_help_starts_quickly() -> None:
-    """Under 0.4 s, beside the floor of starting Python itself."""
+    """Beside the floor of starting Python itself; the aim is 0.4 s where Python starts in 0.02 s."""
 
     def best_of_five(*arguments: str) -> float:
         taken = []
@@ -333,7 +337,7 @@ def test_help_starts_quickly() -> None:
     floor = best_of_five("-c", "pass")
     took = best_of_five("-c", "from drills.cli import main; main(['--help'])")
     print(f"drills --help: {took:.3f} s, {took / floor:.1f}x of starting Python ({floor:.3f} s)")  # noqa: T201
-    assert took < 0.4
+    assert took / floor < 20
 
 
 def test_the_real_thing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

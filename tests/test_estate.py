@@ -289,7 +289,9 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot be read: No such file or directory"):
         read_estate(tmp_path / "none.yaml")
     (tmp_path / "bad.yaml").write_bytes(b"a: 1\nb: \xff\n")
-    with pytest.raises(ConfigurationError, match=r"bad.yaml:2:4: expected UTF-8, found the byte 0xff; save the file as UTF-8"):
+    with pytest.raises(
+        ConfigurationError, match=r"bad.yaml:2:4: expected UTF-8, found the byte 0xff; save the file as UTF-8"
+    ):
         read_estate(tmp_path / "bad.yaml")
 
 
@@ -419,7 +421,8 @@ def keys_of(model: type[Any]) -> set[str]:
 
 def test_the_reference_has_every_key_and_every_form() -> None:
     shorthands = {form.shorthand for form in FORMS.values()} - {"of", "provider"}
-    known = {key for model in (EstatePart, StorePart, RecordsFrom, Presence, *FORMS.values()) for key in keys_of(model)}
+    models: list[type[Any]] = [EstatePart, StorePart, RecordsFrom, Presence, *FORMS.values()]
+    known = {key for model in models for key in keys_of(model)}
     for key in sorted(known | set(FORMS)):
         if key not in shorthands or key in FORMS:
             assert re.search(rf"[`.{{\s]{key}[`:.]", REFERENCE), key

@@ -46,5 +46,4 @@ def test_a_hundred_thousand_records_are_made_in_seconds() -> None:
     faker = by_faker_alone(2_000)
     ratio = faker / (seconds / 100_000)
     print(f"100,000 records in {seconds:.1f} s; {ratio:.0f}x as fast as Faker alone ({faker * 1e6:.0f} µs a record)")  # noqa: T201
-    assert seconds < 10
-    assert ratio > 5
+    assert ratio > 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -508,7 +508,7 @@ def test_production_cannot_delete_or_unprotect_the_copy(site: LocalSite) -> None
     session = as_vault_role(site)
     dynamodb, s3, copy = session.client("dynamodb"), session.client("s3"), copy_of(site, OPTIONS)
     table = copy.copy_table
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: dynamodb.delete_table(TableName=table),
         lambda: dynamodb.delete_table(TableName=copy.marker_table),
         lambda: dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False),
@@ -526,7 +526,8 @@ def test_production_cannot_delete_or_unprotect_the_copy(site: LocalSite) -> None
         lambda: s3.delete_bucket(Bucket=copy.bucket),
         lambda: s3.put_object(Bucket=copy.bucket, Key="elsewhere", Body=b""),
         lambda: session.client("iam").delete_role(RoleName=copy.vault_role),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ClientError, match="AccessDenied"):
             attempt()
     assert site.copied() == site.items()

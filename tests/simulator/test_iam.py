@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
+import botocore.model
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drills.errors import RealAWSRefused
 from drills.simulator import SimulatedAWS
 from drills.simulator.conditions import hold, like
 from tests.simulator.policies import (
@@ -363,6 +365,21 @@ def test_a_function_is_given_a_role_only_by_whoever_may_pass_it(aws: SimulatedAW
     poor = as_role(aws, allow("lambda:*")).client("lambda")
     said = message_of(poor.create_function, Code={"ZipFile": b""}, **create)
     assert f"iam:PassRole on resource: {given_role}" in said
+
+
+def test_the_cbor_protocol_is_understood_and_answered(aws: SimulatedAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    # botocore chooses it by itself where a service has nothing that it likes better.
+    monkeypatch.setattr(botocore.model, "PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", ("smithy-rpc-v2-cbor", "json", "query"))
+    mine = allow("cloudwatch:PutMetricData", "*", {"StringEquals": {"cloudwatch:namespace": "App"}})
+    cloudwatch = as_role(aws, mine).client("cloudwatch")
+    assert cloudwatch.meta.service_model.resolved_protocol == "smithy-rpc-v2-cbor"
+    data = {"MetricData": [{"MetricName": "m" * 200, "Value": 1.5}]}
+    said = message_of(cloudwatch.put_metric_data, Namespace="Other", **data)
+    assert said.endswith("because no identity-based policy allows the cloudwatch:PutMetricData action")
+    assert code_of(cloudwatch.list_metrics) == "AccessDeniedException"
+    # The permission is found in the body; moto itself does not answer in this protocol.
+    with pytest.raises(RealAWSRefused):
+        cloudwatch.put_metric_data(Namespace="App", **data)
 
 
 # --- Conditions ------------------------------------------------------------------------------------------------------

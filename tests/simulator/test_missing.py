@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+
 from drills.simulator import SimulatedAWS
 from tests.simulator.policies import (
     ONE,
@@ -29,6 +33,16 @@ def test_policies_of_buckets_are_judged_without_their_principals(simulated_aws: 
     others = {**deny("s3:*", "arn:aws:s3:::drills/*"), "Principal": {"AWS": "arn:aws:iam::333333333333:root"}}
     s3.put_bucket_policy(Bucket="drills", Policy=document(others))
     assert code_of(stranger.put_object, Bucket="drills", Key="a", Body=b"x") != ""
+
+
+def test_signatures_are_not_verified(simulated_aws: SimulatedAWS) -> None:
+    assert "accounts.signatures" in simulated_aws.missing
+    unsigned = boto3.client("s3", region_name="us-east-1", config=Config(signature_version=UNSIGNED))
+    unsigned.create_bucket(Bucket="drills")
+    mine = simulated_aws.session(ONE).get_credentials()
+    assert mine is not None
+    forged = boto3.client("sts", aws_access_key_id=mine.access_key, aws_secret_access_key="wrong")
+    assert forged.get_caller_identity()["Account"] == ONE
 
 
 def test_policies_of_an_organization_are_not_judged(simulated_aws: SimulatedAWS) -> None:

@@ -36,9 +36,11 @@ _SET_BEGINS = b':["'
 def canonical(item: Item) -> bytes:
     """An item as boto3's client gives it → its canonical JSON. Raises ValueError for what is no DynamoDB number."""
     raw = orjson.dumps(item, _base64, orjson.OPT_SORT_KEYS)
-    if _SET_BEGINS not in raw and _OTHER_NUMBER.search(raw) is None:
+    numbers_are_plain = _OTHER_NUMBER.search(raw) is None
+    if numbers_are_plain and _SET_BEGINS not in raw:
         return raw
-    return orjson.dumps(_settled_map(item), _base64, orjson.OPT_SORT_KEYS)
+    settled = _settled_map(item, _SETTLE_SETS if numbers_are_plain else _SETTLE)
+    return orjson.dumps(settled, _base64, orjson.OPT_SORT_KEYS)
 
 
 def _base64(value: Any) -> str:
@@ -47,28 +49,35 @@ def _base64(value: Any) -> str:
     raise TypeError(f"expected binary data, found {type(value).__name__}")
 
 
-def _settled_map(attributes: Item) -> dict[str, Any]:
+Settle = Mapping[str, Callable[[Any, Any], Any]]
+"""By type of value: its content in canonical form, with the same table for what is inside it."""
+
+
+def _settled_map(attributes: Item, settle: Settle) -> dict[str, Any]:
     """The attributes with numbers and sets in their canonical form."""
     settled: dict[str, Any] = {}
     for name, value in attributes.items():
         for kind in value:
-            settled[name] = _SETTLE[kind](value) if kind in _SETTLE else value
+            settled[name] = {kind: settle[kind](value[kind], settle)} if kind in settle else value
     return settled
 
 
-def _settled(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    ((kind, _),) = value.items()
-    return _SETTLE[kind](value) if kind in _SETTLE else value
+def _settled_list(members: Sequence[Mapping[str, Any]], settle: Settle) -> list[Any]:
+    return [
+        {kind: settle[kind](content, settle)} if kind in settle else member
+        for member in members
+        for kind, content in member.items()
+    ]
 
 
-_SETTLE: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
-    "N": lambda value: {"N": number(value["N"])},
-    "NS": lambda value: {"NS": sorted(map(number, value["NS"]), key=Decimal)},
-    "SS": lambda value: {"SS": sorted(value["SS"])},
-    "BS": lambda value: {"BS": sorted(value["BS"])},
-    "M": lambda value: {"M": _settled_map(value["M"])},
-    "L": lambda value: {"L": list(map(_settled, value["L"]))},
+_SETTLE_SETS: Settle = {
+    "NS": lambda content, _: sorted(map(number, content), key=Decimal),
+    "SS": lambda content, _: sorted(content),
+    "BS": lambda content, _: sorted(content),
+    "M": _settled_map,
+    "L": _settled_list,
 }
+_SETTLE: Settle = {**_SETTLE_SETS, "N": lambda content, _: number(content)}
 
 
 def number(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
@@ -179,11 +179,22 @@ class Recovery:
             )
             self.site.note("inventory", read_at=_iso(read_at), purged_at=_iso(self.purged_at), **written.as_json())
             self.site.note("settings.observed", settings=dict(kind.settings(self.site, at)))
-            for finding in kind.probe(self.site, at):
+            for finding in self._probed(at):
                 self._check(finding)
+
+    def _probed(self, at: Location) -> Sequence[Finding]:
+        try:
+            return self.workload.kind.probe(self.site, at)
+        except Exception as error:  # noqa: BLE001 - a check that crashes is unknown, whatever it crashed on.
+            return [crashed("probe", self.site.store.name, error)]
 
     def _check(self, finding: Finding) -> None:
         self.site.note("check", finding=finding_as_json(finding))
+
+
+def crashed(check: str, subject: str, error: Exception) -> Finding:
+    """The finding of a check that did not run through: it proves nothing either way."""
+    return Finding(check, "unknown", subject, "a check that runs through", f"{type(error).__name__}: {error}")
 
 
 def finding_as_json(finding: Finding) -> Mapping[str, JSON]:

@@ -1,9 +1,9 @@
 """What was found out about one attempt → findings, each with what was expected and what was observed. Pure.
 
 The names of the checks are stable: ``recovery_point``, ``records.complete``, ``records.corrupt``,
-``records.resurrected``, ``records.erased``, ``records.expired``, ``records.read_twice``, ``settings``,
-``settings.<name>``, ``rpo``, ``rto``, ``protection``, ``attempt``, ``skipped``, and those that stores and protections
-give to their own.
+``records.resurrected``, ``records.erased``, ``records.expired``, ``records.read_twice``, ``independence``,
+``settings``, ``settings.<name>``, ``rpo``, ``rto``, ``protection``, ``attempt``, ``skipped``, and those that stores and
+protections give to their own.
 """
 
 from __future__ import annotations

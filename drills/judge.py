@@ -3,10 +3,9 @@
 *Attempt*: the worst of its findings, the health of its protection before the failure among them.
 
 *Cell*: its path is the first attempt, in the estate's order of preference, that had a recovery point and was cut over
-(else the first that had one), and its figures are that attempt's. Its verdict is the worst of all attempts but those
-that only found no recovery point (the scenario took that path away, which is what it is for) and those that were
-skipped because only the preferred path was asked for. With no recovery point at all, nothing is left out and the cell
-fails.
+(else the first that had one), and its figures are that attempt's. Its verdict is the worst of all attempts' findings,
+but that a path found no recovery point (the scenario took it away, which is what it is for) or was skipped because only
+the preferred one was asked for does not count. With no recovery point at all, nothing is left out and the cell fails.
 
 *Drill*: the worst of its cells and of the findings on the drill as a whole: that it ran to its end, and that it cleaned
 up after itself.
@@ -27,8 +26,8 @@ from drills.measure import Response
 from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Report, Verdict, worst
 from drills.verify import Expectations
 
-NOT_A_WAY_BACK = ({"recovery_point"}, {"skipped"})
-"""An attempt with nothing but one of these against it does not count: this path was not there, or was not asked for."""
+NOT_A_WAY_BACK = frozenset({"recovery_point", "skipped"})
+"""Checks that do not count against a cell with another way back: this path was not there, or was not asked for."""
 
 
 def judge(folder: Path) -> Report:
@@ -42,11 +41,11 @@ def judge(folder: Path) -> Report:
     told = events[0].mapping("plan")
     plan = _Plan.read(folder, events[0], told)
     cells = tuple(
-        _judge_cell(folder, scenario, store, [event for event in events if event.data.get("scenario") == scenario])
+        _judge_cell(folder, scenario, store, [event for event in events if event.data.get("scenario") == scenario.name])
         for scenario in plan.scenarios
         for store in plan.stores
     )
-    findings = (*_ran_to_its_end(events), *_cleaned_up(events, plan.scenarios))
+    findings = (*_ran_to_its_end(events), *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]))
     verdict = worst([*(cell.verdict for cell in cells), *(finding.verdict for finding in findings)])
     return Report(plan.drill, verdict, cells, findings)
 
@@ -74,11 +73,19 @@ class _Store:
 
 
 @dataclass(frozen=True, slots=True)
+class _Scenario:
+    """A scenario as the plan has it."""
+
+    name: str
+    respond_from: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """What the judge needs to know of a plan."""
 
     drill: DrillInfo
-    scenarios: tuple[str, ...]
+    scenarios: tuple[_Scenario, ...]
     stores: tuple[_Store, ...]
 
     @classmethod
@@ -88,7 +95,7 @@ class _Plan:
         try:
             return cls(
                 _drill_info(plan["drill"]),
-                tuple(str(use["name"]) for use in plan["scenarios"]),
+                tuple(_Scenario(str(use["name"]), str(use["respond_from"])) for use in plan["scenarios"]),
                 tuple(map(_store, plan["estate"]["stores"])),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -126,7 +133,7 @@ def _store(told: Mapping[str, JSON]) -> _Store:
 # --- A cell --------------------------------------------------------------------------------------------------------
 
 
-def _judge_cell(folder: Path, scenario: str, store: _Store, events: Sequence[Event]) -> Cell:
+def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequence[Event]) -> Cell:
     """One scenario and store. ``events`` are the scenario's."""
     own = [event for event in events if event.data.get("store") == store.name]
     ledger = _last(own, "ledger")
@@ -137,7 +144,7 @@ def _judge_cell(folder: Path, scenario: str, store: _Store, events: Sequence[Eve
         judge_attempt(
             Case(
                 folder=folder,
-                scenario=scenario,
+                scenario=scenario.name,
                 store=store.name,
                 protection=protection,
                 objectives=store.objectives,
@@ -145,13 +152,14 @@ def _judge_cell(folder: Path, scenario: str, store: _Store, events: Sequence[Eve
                 before=[event for event in own if _tells_of_protection(event, protection)],
                 settings=None if settings is None else settings.mapping("settings"),
                 response=_response(events),
+                respond_from=scenario.respond_from,
                 expected=expected,
                 broke=None if error is None else error.text("error"),
             )
         )
         for protection in store.protections
     )
-    return _cell(scenario, store, attempts, 0 if expected is None else expected.writes_acknowledged)
+    return _cell(scenario.name, store, attempts, 0 if expected is None else expected.writes_acknowledged)
 
 
 def _tells_of_protection(event: Event, protection: str) -> bool:
@@ -190,13 +198,11 @@ def _path(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def _cell_verdict(attempts: Sequence[Attempt]) -> Verdict:
-    if any(attempt.recovery_point is not None for attempt in attempts):
-        return worst(attempt.verdict for attempt in attempts if _against(attempt) not in NOT_A_WAY_BACK)
-    return worst(attempt.verdict for attempt in attempts)
-
-
-def _against(attempt: Attempt) -> set[str]:
-    return {finding.check for finding in attempt.findings if finding.verdict != "pass"}
+    if all(attempt.recovery_point is None for attempt in attempts):
+        return worst(attempt.verdict for attempt in attempts)
+    return worst(
+        finding.verdict for attempt in attempts for finding in attempt.findings if finding.check not in NOT_A_WAY_BACK
+    )
 
 
 # --- The drill as a whole ------------------------------------------------------------------------------------------

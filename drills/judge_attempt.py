@@ -22,7 +22,7 @@ from drills.findings import (
 )
 from drills.history import Event, canonical
 from drills.measure import Measured, Response, measure, rpo_seconds
-from drills.model import JSON, Attempt, Finding, Mismatch, Objectives, Phases, RecoveryPoint, worst
+from drills.model import JSON, Attempt, Finding, Mismatch, Objectives, Phases, RecoveryPoint, Verdict, worst
 from drills.verify import Deviation, Expectations, Reading, Verification, verify
 
 MISMATCHES_IN_REPORT = 20
@@ -46,6 +46,7 @@ class Case:
     before: Sequence[Event]
     settings: Mapping[str, JSON] | None
     response: Response | None
+    respond_from: str
     expected: Expectations | None
     broke: str | None
 
@@ -86,6 +87,7 @@ def judge_attempt(case: Case) -> Attempt:
         _judge_course(case, found)
         _judge_records(case, found)
         _judge_settings(case, found)
+        _judge_independence(case, found)
         found.findings += [told_finding(event) for event in case.events if event.kind == "check"]
     return Attempt(
         protection=case.protection,
@@ -245,6 +247,22 @@ def _judge_settings(case: Case, found: _Found) -> None:
         )
     elif found.measured.rto_seconds is not None:
         raise case.lacks("the settings of the restored store")
+
+
+def _judge_independence(case: Case, found: _Found) -> None:
+    """Where production is lost, a recovery that still asks it for anything works only for as long as it is a drill."""
+    if found.point is None or case.respond_from != "recovery":
+        return
+    asked = sorted(
+        {
+            f"{event.text('service')} {event.text('operation')} in {event.text('phase')}"
+            for event in case.events
+            if event.kind == "call" and event.data.get("role") == "production"
+        }
+    )
+    seen = f"{len(asked)} kinds of call: {'; '.join(asked)}" if asked else "no call to production"
+    verdict: Verdict = "fail" if asked else "pass"
+    found.findings.append(Finding("independence", verdict, case.store, "nothing needed from production", seen))
 
 
 def guarded(check: str, subject: str, findings: Callable[[], list[Finding]]) -> list[Finding]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drills import engine
 from drills.errors import UsageError
 from drills.judge import broke, judge
-from drills.plugins import load_protection, load_scenario
+from drills.model import Location
+from drills.plugins import load_protection, load_scenario, load_store_kind
 from drills.providers.simulated import SimulatedProvider
 from drills.report import write_all
-from tests.small_drill import TEXT, attempt, cell, drill, estate, failed
+from drills.site import Site
+from tests.small_drill import TEXT, cell, drill, estate, failed
 
 
 def planned(seed: int = 1, **options: object) -> engine.Plan:
@@ -114,6 +119,36 @@ def test_a_drill_that_breaks_says_so_and_still_reports_every_scenario(tmp_path: 
     assert "the saboteur was here" in (folder / "report.html").read_text()
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     assert [event["left"] for event in history if event["kind"] == "cleanup"] == [[], []]
+
+
+def test_a_check_that_crashes_is_unknown_and_never_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("a bug in the check")
+
+    monkeypatch.setattr(load_protection("dynamodb_pitr"), "health", crash, raising=False)
+    monkeypatch.setattr(load_store_kind("dynamodb"), "probe", crash, raising=False)
+    report, folder = drill(tmp_path, "account_loss")
+    assert not broke(folder)
+    assert report.verdict == "unknown"
+    assert {"health", "probe"} <= failed(report).keys()
+    assert "a bug in the check" in failed(report)["probe"].observed
+
+
+def test_what_a_recovery_still_needs_of_a_lost_production_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    protection: Any = load_protection("dynamodb_stream_copy")
+    restore = protection.restore
+
+    def leaning(site: Site, *rest: Any) -> Location:
+        with suppress(ClientError):
+            site.client("dynamodb", "production").list_tables()
+        return restore(site, *rest)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(protection, "restore", leaning, raising=False)
+    report, _ = drill(tmp_path, "account_loss")
+    assert report.verdict == "fail"
+    assert failed(report)["independence"].observed == "1 kinds of call: dynamodb ListTables in restore"
 
 
 NOTHING = TEXT.replace("[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]", "[dynamodb_pitr]")

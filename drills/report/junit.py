@@ -18,7 +18,7 @@ from junitparser.junitparser import FinalResult
 from junitparser.xunit2 import JUnitXml, TestCase, TestSuite
 
 from drills.judge import NOT_A_WAY_BACK
-from drills.model import Attempt, Cell, Finding, Report, Verdict
+from drills.model import Attempt, Cell, Finding, Report, Verdict, worst
 from drills.report.json_report import utc
 from drills.report.words import CLOCKS, counted, one_line, visible, worst_first
 
@@ -102,16 +102,19 @@ def _result(cell: Cell, attempt: Attempt) -> FinalResult | None:
     bad = [finding for finding in worst_first(attempt.findings) if finding.verdict != "pass"]
     if attempt.verdict == "pass":
         return None
-    message = f"{attempt.verdict}: {_summary(attempt, bad)}"
-    if cell.verdict == "pass" or _is_aside(cell, bad):
-        return _with_text(Skipped(one_line(f"{message}; this path does not decide the cell")), bad)
-    return _final(attempt.verdict, message, bad)
+    counts = _counting(cell, bad)
+    if cell.verdict == "pass" or (bad and not counts):
+        message = f"{attempt.verdict}: {_summary(attempt, bad)}; this path does not decide the cell"
+        return _with_text(Skipped(one_line(message)), bad)
+    verdict = worst(finding.verdict for finding in counts) if counts else attempt.verdict
+    return _final(verdict, f"{verdict}: {_summary(attempt, counts or bad)}", bad)
 
 
-def _is_aside(cell: Cell, bad: Sequence[Finding]) -> bool:
-    """Whether the judge left this path out of the cell's verdict."""
-    any_way_back = any(other.recovery_point is not None for other in cell.attempts)
-    return any_way_back and {finding.check for finding in bad} in NOT_A_WAY_BACK
+def _counting(cell: Cell, bad: Sequence[Finding]) -> Sequence[Finding]:
+    """The findings that the judge counts against the cell."""
+    if all(other.recovery_point is None for other in cell.attempts):
+        return bad
+    return [finding for finding in bad if finding.check not in NOT_A_WAY_BACK]
 
 
 def _summary(attempt: Attempt, bad: Sequence[Finding]) -> str:

@@ -30,11 +30,11 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "LessThanThreshold": lambda value, threshold: value < threshold,
     "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
 }
-QUEUE_METRICS = {
-    "ApproximateNumberOfMessagesVisible": "approximate_number_of_messages",
-    "ApproximateNumberOfMessagesNotVisible": "approximate_number_of_messages_not_visible",
-    "ApproximateNumberOfMessagesDelayed": "approximate_number_of_messages_delayed",
-}
+QUEUE_METRICS = (
+    "ApproximateNumberOfMessagesVisible",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 MINUTE = timedelta(minutes=1)
 
 _due: set[tuple[str, str, str]] = set()
@@ -213,7 +213,8 @@ def put_metric_alarm(self: CloudWatchBackend, name: str, *args: Any, **kwargs: A
 
 
 def queue_used(account: str, region: str, name: str) -> None:
-    """Something came into the queue or left it: its metrics are written every minute while it holds anything."""
+    """Something came into the queue or left it: its metrics are written now, and every minute while an alarm watches
+    it and it holds anything."""
     if (account, region, name) in _sampled:
         return
     _sampled.add((account, region, name))
@@ -226,13 +227,33 @@ def _sample(account: str, region: str, name: str) -> None:
     if queue is None:
         return
     simulation = current()
+    held = _held(queue, simulation.clock.now().timestamp() * 1000)
     if not simulation.is_down(region):
-        for metric, attribute in QUEUE_METRICS.items():
-            value = float(getattr(queue, attribute))
-            metrics.count(account, region, "AWS/SQS", metric, (("QueueName", name),), value, "Count")
-    if queue.approximate_number_of_messages or queue.approximate_number_of_messages_not_visible:
+        for metric, value in held.items():
+            metrics.count(account, region, "AWS/SQS", metric, (("QueueName", name),), float(value), "Count")
+    if any(held.values()) and _is_watched(account, region, name):
         _sampled.add((account, region, name))
         simulation.clock.call_later(60.0, lambda: _sample(account, region, name))
+
+
+def _held(queue: Any, now_ms: float) -> dict[str, int]:
+    """What a queue holds, in one pass; moto's own counts ask for the time twice for each message."""
+    held = dict.fromkeys(QUEUE_METRICS, 0)
+    for message in queue._messages:
+        if message.delayed_until > now_ms:
+            held["ApproximateNumberOfMessagesDelayed"] += 1
+        elif message.visible_at < now_ms:
+            held["ApproximateNumberOfMessagesVisible"] += 1
+        else:
+            held["ApproximateNumberOfMessagesNotVisible"] += 1
+    return held
+
+
+def _is_watched(account: str, region: str, name: str) -> bool:
+    return any(
+        alarm.namespace == "AWS/SQS" and any(dimension.value == name for dimension in alarm.dimensions)
+        for alarm in cloudwatch_backends[account][region].alarms.values()
+    )
 
 
 def queue_called(request: Request) -> None:

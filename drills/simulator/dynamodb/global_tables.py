@@ -7,7 +7,6 @@ AWS does not say: a replica takes as long to create as a restore; it is deleted 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -19,18 +18,16 @@ from drills.errors import SimulatorError
 from drills.simulator.dynamodb.answers import Body, Refused, Request, backend, find_table, in_use, invalid, operation
 from drills.simulator.dynamodb.images import image_of
 from drills.simulator.dynamodb.overrides import creation_of
+from drills.simulator.dynamodb.replica_settings import catch_up, read_units, share_settings
 from drills.simulator.dynamodb.replication import GlobalTable, Member
 from drills.simulator.dynamodb.settings import refuse_unless_active
 from drills.simulator.dynamodb.table import SimulatedTable, table_deleted, table_deleting, table_described
-from drills.simulator.dynamodb.ttl import set_time_to_live
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.replaced import Replacement
 from drills.simulator.state import Simulation, current
 from drills.simulator.timing import Size
 
 VERSION = "2019.11.21"
-EXPIRES_ELSEWHERE_SECONDS = 600.0
-"""An expired item is deleted in one region, and the deletion replicates; the others delete it if that does not come."""
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 ONE = "One or more parameter values were invalid: "
 LOCAL_REGION = (
@@ -72,10 +69,10 @@ def begin(simulation: Simulation) -> None:
 
 
 def _each(action: str) -> None:
-    for one in set(_global_tables.values()):
+    for one in dict.fromkeys(_global_tables.values()):
         getattr(one, action)()
         if action == "resume":
-            _catch_up(one)
+            catch_up(one)
 
 
 def global_table_of(table: SimulatedTable) -> GlobalTable | None:
@@ -183,8 +180,8 @@ def _create(table: SimulatedTable, region: str, action: Mapping[str, Any]) -> No
     def complete() -> None:
         table.status = replica.status = "ACTIVE"
         one.fill(member, source)
-        _share_settings(table, member)
-        _catch_up(one)
+        share_settings(table, member)
+        catch_up(one)
 
     later(table.account_id, frozenset({table.region_name, region}), modelled.seconds, complete)
 
@@ -223,14 +220,8 @@ def _replica(table: SimulatedTable, region: str, action: Mapping[str, Any]) -> S
         creation["sse_specification"]["KMSMasterKeyId"] = action["KMSMasterKeyId"]
     creation["streams"] = dict(STREAM)
     replica: SimulatedTable = backend(table.account_id, region).create_table(table.name, **creation)
-    _read_units(replica, action)
+    read_units(replica, action)
     return replica
-
-
-def _read_units(replica: SimulatedTable, action: Mapping[str, Any]) -> None:
-    units = action.get("ProvisionedThroughputOverride", {}).get("ReadCapacityUnits")
-    if units is not None:
-        replica.throughput["ReadCapacityUnits"] = units
 
 
 def _inherited_size(table: SimulatedTable, replica: SimulatedTable) -> Size:
@@ -251,7 +242,7 @@ def _override(member: Member, action: Mapping[str, Any]) -> None:
     if not member.ready:
         raise in_use(member.table.name, "Table is being created")
     member.overrides.update(_overrides(action))
-    _read_units(member.table, action)
+    read_units(member.table, action)
 
 
 # --- Deleting one
@@ -340,42 +331,7 @@ def _follow_call(request: Any, status: int) -> None:
     if one is not None:
         one.behind.pop(request.region, None)
         one.behind.update({region: request.region for region in one.members if region != request.region})
-        _catch_up(one)
-
-
-def _catch_up(one: GlobalTable) -> None:
-    simulation = current()
-    for region, newer in list(one.behind.items()):
-        if region not in one.members or newer not in one.members:
-            del one.behind[region]
-        elif one.members[region].ready and not (simulation.is_down(region) or simulation.is_down(newer)):
-            del one.behind[region]
-            _share_settings(one.members[newer].table, one.members[region])
-
-
-def _share_settings(source: SimulatedTable, member: Member) -> None:
-    """Indexes, time to live, billing, encryption and write capacity; read capacity and key may be a replica's own."""
-    table = member.table
-    table.attr = copy.deepcopy(source.attr)
-    table.global_indexes = copy.deepcopy(source.global_indexes)
-    if table.ttl != source.ttl:
-        set_time_to_live(table, source.ttl.get("AttributeName"), later_seconds=EXPIRES_ELSEWHERE_SECONDS)
-    table.billing_mode = source.billing_mode
-    table.throughput = dict(source.throughput)
-    _read_units(table, member.overrides)
-    table.sse_specification = _encryption(source, member)
-
-
-def _encryption(source: SimulatedTable, member: Member) -> dict[str, Any] | None:
-    own: dict[str, Any] | None = member.table.sse_specification
-    if not (source.sse_specification or {}).get("Enabled"):
-        return None
-    if own:
-        return own
-    key = member.overrides.get("KMSMasterKeyId") or member.table._get_default_encryption_key(
-        member.table.account_id, member.region
-    )
-    return {**source.sse_specification, "KMSMasterKeyId": key}
+        catch_up(one)
 
 
 # --- The older version, which none of these tables have

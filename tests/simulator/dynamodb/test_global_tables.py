@@ -463,6 +463,27 @@ def test_settings_that_members_share_follow_from_either_side(ground: Ground, hom
     assert not described(away)["DeletionProtectionEnabled"]
 
 
+def test_billing_follows(ground: Ground, home: Any, away: Any) -> None:
+    replicated(ground)
+    away.update_table(
+        TableName="orders",
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput={"ReadCapacityUnits": 7, "WriteCapacityUnits": 5},
+    )
+    assert described(home)["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    assert described(home)["ProvisionedThroughput"]["WriteCapacityUnits"] == 5
+
+
+def test_each_replica_is_encrypted_with_a_key_of_its_region(ground: Ground, home: Any, away: Any) -> None:
+    replicated(ground, SSESpecification={"Enabled": True})
+    assert f":kms:{HOME}:" in described(home)["SSEDescription"]["KMSMasterKeyArn"]
+    assert f":kms:{AWAY}:" in described(away)["SSEDescription"]["KMSMasterKeyArn"]
+    home.update_table(TableName="orders", SSESpecification={"Enabled": False})
+    assert "SSEDescription" not in described(away)
+    away.update_table(TableName="orders", SSESpecification={"Enabled": True})
+    assert f":kms:{HOME}:" in described(home)["SSEDescription"]["KMSMasterKeyArn"]
+
+
 def test_settings_changed_during_an_outage_follow_after_it(ground: Ground, home: Any, away: Any) -> None:
     replicated(ground)
     assert ground.aws is not None

@@ -500,9 +500,11 @@ def test_a_disabled_mapping_goes_on_at_its_checkpoint(ground: Ground) -> None:
 
 def test_parents_come_before_their_children(ground: Ground) -> None:
     ground.map(BatchSize=1)
-    ground.tell(raise_on="0")
+    ground.client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
     ground.put(0, seconds=5 * 3600)
-    ground.put(1, seconds=600)
+    ground.client.delete_function_concurrency(FunctionName="f")
+    ground.tell(raise_on="0")
+    ground.put(1, seconds=300)
     assert {value for batch in ground.batches() for value in batch} == {"0"}
     ground.tell(raise_on="")
     ground.aws.clock.sleep(120)

@@ -130,7 +130,7 @@ def list_streams(request: Request, body: Body) -> Body:
         for arn in sorted(_streams)
         if (stream := stream_named(arn)) is not None
         and (stream.account, stream.region) == (request.account, request.region)
-        and body.get("TableName", stream.table_name).rpartition("/")[2] == stream.table_name
+        and str(body.get("TableName") or stream.table_name).rpartition("/")[2] == stream.table_name
         and arn > body.get("ExclusiveStartStreamArn", "")
     ]
     limit = body.get("Limit", STREAMS_PER_CALL)
@@ -207,7 +207,7 @@ def _first_wanted(stream: Stream, shard: Shard, body: Body) -> int:
         raise invalid(f"ShardIteratorType {kind!r} is not supported: expected one of {', '.join(ITERATOR_TYPES)}")
     if not str(body.get("SequenceNumber", "")).isdigit():
         raise invalid(f"{kind} needs a SequenceNumber, a decimal number")
-    sequence = int(body["SequenceNumber"]) + (kind == "AFTER_SEQUENCE_NUMBER")
+    sequence: int = int(body["SequenceNumber"]) + (kind == "AFTER_SEQUENCE_NUMBER")
     if sequence < shard.starting or (shard.ending is not None and sequence > shard.ending + 1):
         raise invalid(f"Invalid SequenceNumber: {body['SequenceNumber']} is not of shard {shard.id}")
     if sequence <= shard.trimmed_through:

@@ -35,7 +35,7 @@ MISSING = MappingProxyType(
         "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
         "sts.federation": "the trust that web identities and SAML rest on is not judged; session tags are forgotten",
         "s3.partial_denial": "a deletion of several objects of which one is denied is refused as a whole",
-        "accounts.signatures": "signatures and session tokens are not verified, and a call without one, or with an access "
+        "accounts.signatures": "signatures and session tokens are not verified; a call without one, or with an access "
         "key that nobody issued here, is that of an administrator of moto's default account",
         "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
         "regions.partial": "a region is up or down as a whole; one impaired service is simulated by faults by rate",

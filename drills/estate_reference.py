@@ -68,17 +68,26 @@ Beside a form, `share: 0.1` gives the attribute to a tenth of the records, `coun
 DYNAMODB_KEYS = """\
 | key of a `dynamodb` store | what it says | when left out |
 |---|---|---|
-| `key.partition`, `key.sort` | the attributes of the primary key; their types come from the records | `partition` must \
-be given |
+| `key.partition`, `key.sort` | the attributes of the primary key; their types come from the records | \
+`partition` must be given |
 | `indexes` | a list of secondary indexes, each with `name`, `partition` and `sort`; `local: true` for one within a \
 partition; `projection` is `all`, `keys_only` or a list of attributes | none; `projection: all` |
 | `ttl` | the attribute with the time to live, in epoch seconds | nothing expires |
 | `stream` | `new_and_old_images`, `new_image`, `old_image` or `keys_only` | no stream of its own |
-| `billing` | `on_demand`, or `{read_units: 50, write_units: 50, autoscaling: {min: 50, max: 500, target_percent: 70}}` \
-with or without `autoscaling`, which holds for reads and writes of the table and its global indexes | on_demand |
+| `billing` | `on_demand`, or `{read_units: 50, write_units: 50, autoscaling: {min: 50, max: 500, \
+target_percent: 70}}` with or without `autoscaling`, which holds for reads and writes of the table and its global indexes | on_demand |
 | `tags` | tags by name | none |
 | `deletion_protection` | whether the table is protected against deletion | false |
-| `table_class` | `standard` or `standard_infrequent_access` | standard |
+
+| protection of a `dynamodb` store | its options | when left out |
+|---|---|---|
+| `dynamodb_pitr` | `period_days`: how many days it reaches back, 1 to 35 | 35 |
+| `dynamodb_backup` | `every`: the time between two backups; `keep`: how many stay | 1h, 24 |
+| `dynamodb_system_backup` | none; it needs `dynamodb_pitr` | |
+| `dynamodb_global_table` | `region`: where the replica lies | the recovery account's region |
+| `dynamodb_stream_copy` | `recovery_period_days` of the copy; `maximum_lag_seconds` before health complains; \
+`parallelization_factor`, `batch_size`, `batch_window_seconds`, `maximum_record_age_seconds`, `timeout_seconds`, \
+`memory_mb`, `tombstone_hours`, `alarm_topic` of its function and feed | 35, 300; 1, 100, 0, 82800, 60, 256, 72, none |
 """
 
 REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, RECORD_FORMS) if part)

@@ -102,7 +102,6 @@ class TableConfig(Checked):
     """None is on demand."""
     tags: Annotated[dict[str, str], AfterValidator(_tags)] = Field(default_factory=dict)
     deletion_protection: bool = False
-    table_class: Literal["standard", "standard_infrequent_access"] = "standard"
 
     @property
     def key_names(self) -> tuple[str, ...]:

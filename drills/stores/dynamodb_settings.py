@@ -48,7 +48,6 @@ def settings_of(site: Site, at: Location) -> dict[str, JSON]:
         "point_in_time_recovery": None if window is None else {"period_days": window.period_days},
         "deletion_protection": bool(table.get("DeletionProtectionEnabled")),
         "encryption": table.get("SSEDescription", {}).get("SSEType", "default"),
-        "table_class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
         "resource_policy": _policy(dynamodb, at),
     }
 
@@ -247,10 +246,6 @@ def _put_encryption(change: _Change, _: JSON, wanted: JSON) -> None:
     change.update(SSESpecification=specification)
 
 
-def _put_table_class(change: _Change, _: JSON, wanted: JSON) -> None:
-    change.update(TableClass=wanted)
-
-
 def _put_policy(change: _Change, _: JSON, wanted: JSON) -> None:
     arn = table_arn(change.at)
     if wanted is None:
@@ -268,7 +263,6 @@ PUT_BACK: Mapping[str, Callable[[_Change, JSON, JSON], None]] = {
     "ttl": _put_ttl,
     "point_in_time_recovery": _put_recovery,
     "encryption": _put_encryption,
-    "table_class": _put_table_class,
     "resource_policy": _put_policy,
     "deletion_protection": _put_deletion_protection,
 }

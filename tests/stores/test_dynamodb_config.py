@@ -11,7 +11,7 @@ import pytest
 from drills.errors import ConfigurationError
 from drills.estate import REFERENCE, parse_estate
 from drills.model import Estate
-from drills.plugins import load_estate, load_store_kind
+from drills.plugins import load_estate, load_protection, load_store_kind, protection_names
 from drills.stores.dynamodb_config import Autoscaling, Index, Key, Provisioned, TableConfig
 from tests.stores.table_site import PLAIN, TABLE, estate_text
 
@@ -110,3 +110,14 @@ def test_the_reference_has_every_key() -> None:
 
 def test_the_kind_is_found() -> None:
     assert load_store_kind("dynamodb").name == "dynamodb"
+
+
+@pytest.mark.parametrize("name", [name for name in protection_names() if name.startswith("dynamodb_")])
+def test_the_reference_has_the_options_of_every_protection(name: str) -> None:
+    """A protection that is asked for an option it has not says which there are."""
+    with pytest.raises(ValueError) as caught:
+        load_protection(name).check({"no_such": 1})
+    (row,) = re.findall(rf"^\| `{name}` \| .*", REFERENCE, re.MULTILINE)
+    told = str(caught.value).partition("expected ")[2].removeprefix("one of ").removeprefix("none")
+    for option in filter(None, told.split(", ")):
+        assert f"`{option}`" in row

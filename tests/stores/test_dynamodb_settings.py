@@ -70,7 +70,6 @@ EVERYTHING: Mapping[str, JSON] = {
     "point_in_time_recovery": {"period_days": 7},
     "deletion_protection": True,
     "encryption": "default",
-    "table_class": "STANDARD",
     "resource_policy": {"Statement": [{"Resource": "<table>", "Principal": {"AWS": "arn:aws:iam::<account>:root"}}]},
 }
 LEFT_OUT_BY_A_RESTORE = {
@@ -156,7 +155,6 @@ def test_of_a_plain_table_as_well(tmp_path: Path) -> None:
         "point_in_time_recovery": None,
         "deletion_protection": False,
         "encryption": "default",
-        "table_class": "STANDARD",
         "resource_policy": None,
     }
 

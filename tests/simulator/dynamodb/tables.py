@@ -88,7 +88,7 @@ def values(items: Iterable[Item], name: str) -> list[str]:
 
 def same(one: Item, other: Item) -> bool:
     """Equal but for the order of sets."""
-    return _plain(one) == _plain(other)
+    return bool(_plain(one) == _plain(other))
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 import boto3
@@ -342,16 +343,26 @@ class Settings:
         return {f"DRILLS_{name.upper()}": getattr(self, name) for name in self.__dataclass_fields__}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Vault:
     """Clients with the vault role's credentials, until they expire."""
 
-    dynamodb: Any
-    s3: Any
+    session: boto3.Session
     expires_at: datetime
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        return self.session.client("dynamodb", config=CLIENT_CONFIG)
+
+    @cached_property
+    def s3(self) -> Any:
+        """Made when the first record is set aside: a client costs more than a batch."""
+        return self.session.client("s3", config=CLIENT_CONFIG)
 
 
 _vaults: dict[Settings, Vault] = {}
+_own_clients: dict[tuple[str, str], Any] = {}
+"""By service and the access key they were made with."""
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=3, read_timeout=10, max_pool_connections=4
 )
@@ -362,23 +373,23 @@ def vault(settings: Settings) -> Vault:
     known = _vaults.get(settings)
     if known is not None and known.expires_at - datetime.now(UTC) > timedelta(minutes=5):
         return known
-    # A session of its own: the process-wide default one would keep the credentials of an earlier environment.
-    answer = (
-        boto3.Session()
-        .client("sts", config=CLIENT_CONFIG)
-        .assume_role(
-            RoleArn=settings.vault_role_arn, RoleSessionName="drills-stream-copy", ExternalId=settings.external_id
-        )["Credentials"]
-    )
+    answer = own_client("sts").assume_role(
+        RoleArn=settings.vault_role_arn, RoleSessionName="drills-stream-copy", ExternalId=settings.external_id
+    )["Credentials"]
     session = boto3.Session(
         answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], region_name=settings.vault_region
     )
-    _vaults[settings] = Vault(
-        session.client("dynamodb", config=CLIENT_CONFIG),
-        session.client("s3", config=CLIENT_CONFIG),
-        answer["Expiration"],
-    )
+    _vaults[settings] = Vault(session, answer["Expiration"])
     return _vaults[settings]
+
+
+def own_client(service: str) -> Any:
+    """A client with the function's own role, made once."""
+    key = (service, os.environ.get("AWS_ACCESS_KEY_ID", ""))
+    if key not in _own_clients:
+        # A session of its own: the process-wide default one would keep the credentials of an earlier environment.
+        _own_clients[key] = boto3.Session().client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
+    return _own_clients[key]
 
 
 class Copier:
@@ -470,8 +481,7 @@ class Copier:
         dimensions = [{"Name": "FunctionName", "Value": self._function}]
         data = {"MetricName": "RecordsSetAside", "Value": self._set_aside, "Unit": "Count", "Dimensions": dimensions}
         try:
-            client = boto3.Session().client("cloudwatch", config=CLIENT_CONFIG)
-            client.put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=[data])
+            own_client("cloudwatch").put_metric_data(Namespace=METRIC_NAMESPACE, MetricData=[data])
         except (ClientError, BotoCoreError) as failure:
             # The records are safe and the vault counts them; holding the shard up for a metric would help nobody.
             LOG.error("could not tell the alarm of %d records set aside: %s", self._set_aside, failure)
@@ -561,7 +571,7 @@ def tell_seen(client: Any, marker_table: str) -> None:
 
 def heartbeat(settings: Settings, function_arn: str) -> bool:
     """On a schedule: tell the vault that the function is still fed. False, and nothing told, when it is not."""
-    mappings = boto3.Session().client("lambda", config=CLIENT_CONFIG).list_event_source_mappings
+    mappings = own_client("lambda").list_event_source_mappings
     fed = any(
         mapping["State"] in ("Enabled", "Enabling", "Updating")
         and mapping["EventSourceArn"].endswith(settings.stream_label)

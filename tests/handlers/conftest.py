@@ -111,6 +111,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultAccount]:
         for name, value in settings.as_environment().items():
             monkeypatch.setenv(name, value)
         stream_copy._vaults.clear()
+        stream_copy._own_clients.clear()
         keys = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
         session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "eu-west-1")
         account = VaultAccount(session.client("dynamodb"), session.client("s3"), settings)
@@ -124,3 +125,4 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultAccount]:
         account.s3.create_bucket(Bucket="aside", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield account
         stream_copy._vaults.clear()
+        stream_copy._own_clients.clear()

@@ -75,7 +75,8 @@ partition; `projection` is `all`, `keys_only` or a list of attributes | none; `p
 | `ttl` | the attribute with the time to live, in epoch seconds | nothing expires |
 | `stream` | `new_and_old_images`, `new_image`, `old_image` or `keys_only` | no stream of its own |
 | `billing` | `on_demand`, or `{read_units: 50, write_units: 50, autoscaling: {min: 50, max: 500, \
-target_percent: 70}}` with or without `autoscaling`, which holds for reads and writes of the table and its global indexes | on_demand |
+target_percent: 70}}` with or without `autoscaling`, which holds for reads and writes of the table and its \
+global indexes | on_demand |
 | `tags` | tags by name | none |
 | `deletion_protection` | whether the table is protected against deletion | false |
 

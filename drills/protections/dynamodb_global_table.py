@@ -15,14 +15,7 @@ from drills.protections.dynamodb_restoring import refuse_other_accounts
 from drills.protections.options import only, region
 from drills.site import Site
 from drills.stores.dynamodb_autoscaling import autoscaling_of, drop_autoscaling, put_autoscaling
-from drills.stores.dynamodb_tables import (
-    RESTORE_SECONDS,
-    delete_table,
-    described,
-    guard,
-    own,
-    wait_active,
-)
+from drills.stores.dynamodb_tables import RESTORE_SECONDS, delete_table, described, own, wait_active
 
 LAG_SECONDS = 60.0
 """Items arrive independently of each other, usually within a second; there is no promise."""
@@ -80,9 +73,9 @@ class GlobalTableProtection:
         at, replica = site.primary(), _replica(site, options)
         if described(site.client("dynamodb", replica.role, replica.region), replica.name) is None:
             return
-        guard(site, replica, "deleting")
-        drop_autoscaling(site, replica, _indexes(site, replica))
+        indexes = _indexes(site, replica)
         delete_table(site, replica)
+        drop_autoscaling(site, replica, indexes)
         dynamodb = site.client("dynamodb", at.role, at.region)
         site.wait(
             f"table {at.name} to let go of its replica in {replica.region}",

@@ -105,9 +105,8 @@ class DynamoDBKind:
         found = described(dynamodb, at.name)
         if found is None:
             return
-        guard(site, at, "deleting")
-        drop_autoscaling(site, at, [index["IndexName"] for index in found.get("GlobalSecondaryIndexes", [])])
         delete_table(site, at)
+        drop_autoscaling(site, at, [index["IndexName"] for index in found.get("GlobalSecondaryIndexes", [])])
 
     # --- Records
 

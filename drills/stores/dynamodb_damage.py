@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drills.errors import UsageError
@@ -11,7 +11,7 @@ from drills.model import Location
 from drills.site import Site
 from drills.stores.dynamodb_bulk import delete_all, put_all, scan_pages
 from drills.stores.dynamodb_config import TableConfig
-from drills.stores.dynamodb_items import Item, key_text
+from drills.stores.dynamodb_items import Item, canonical
 from drills.stores.dynamodb_tables import guard
 
 OVERWRITTEN = "overwritten by a bug"
@@ -22,38 +22,40 @@ def damage_table(site: Site, at: Location, variant: str) -> int:
     if variant not in VARIANTS:
         raise UsageError(f"damage {variant!r} of store {site.store.name!r}: expected one of {', '.join(VARIANTS)}")
     guard(site, at, "damaging")
-    config: TableConfig = site.store.config
+    bug = VARIANTS[variant]
     dynamodb = site.client("dynamodb", at.role, at.region)
-    # All is read before anything is changed: a scan that meets its own writes would depend on their order.
-    items = [item for page in scan_pages(dynamodb, at.name) for item in page]
-    return VARIANTS[variant](site, dynamodb, at.name, config, items)
+    # No bug makes a key that was not there, so that a scan does not meet again what was written behind it.
+    return sum(bug(site, dynamodb, at.name, page) for page in scan_pages(dynamodb, at.name))
 
 
-Bug = Callable[[Site, Any, str, TableConfig, list[Item]], int]
+def _delete_all(site: Site, dynamodb: Any, table: str, page: Sequence[Item]) -> int:
+    return delete_all(dynamodb, table, (_key(site, item) for item in page), site.clock)
 
 
-def _delete_every(site: Site, dynamodb: Any, table: str, config: TableConfig, items: list[Item]) -> int:
-    return _delete(site, dynamodb, table, config, items)
-
-
-def _delete_half(site: Site, dynamodb: Any, table: str, config: TableConfig, items: list[Item]) -> int:
+def _delete_half(site: Site, dynamodb: Any, table: str, page: Sequence[Item]) -> int:
     """A filter that has nothing to do with what was meant: it hits about every second record, always the same."""
-    hit = (item for item in items if hashlib.sha256(key_text(item, config.key_names).encode()).digest()[0] % 2)
-    return _delete(site, dynamodb, table, config, hit)
+    return _delete_all(site, dynamodb, table, [item for item in page if _hit(canonical(_key(site, item)))])
 
 
-def _delete(site: Site, dynamodb: Any, table: str, config: TableConfig, items: Iterable[Item]) -> int:
-    keys = ({name: item[name] for name in config.key_names} for item in items)
-    return delete_all(dynamodb, table, keys, site.clock)
+def _hit(key: bytes) -> bool:
+    return hashlib.sha256(key).digest()[0] % 2 == 1
 
 
-def _overwrite(site: Site, dynamodb: Any, table: str, config: TableConfig, items: list[Item]) -> int:
-    """One attribute of every record, the same in all, gets one and the same value."""
+def _key(site: Site, item: Item) -> Item:
+    config: TableConfig = site.store.config
+    return {name: item[name] for name in config.key_names}
+
+
+def _overwrite(site: Site, dynamodb: Any, table: str, page: Sequence[Item]) -> int:
+    """One attribute of each record, the first by name that is part of no key, gets one and the same value."""
+    config: TableConfig = site.store.config
     kept = {*config.key_names, *config.index_key_names, config.ttl}
-    names = sorted({name for item in items for name in item if name not in kept})
-    name = names[0] if names else "value"
-    changed = ({**item, name: {"S": OVERWRITTEN}} for item in items)
+    changed = ({**item, min(item.keys() - kept, default="value"): {"S": OVERWRITTEN}} for item in page)
     return put_all(dynamodb, table, changed, site.clock)
 
 
-VARIANTS: dict[str, Bug] = {"all": _delete_every, "filter": _delete_half, "overwrite": _overwrite}
+VARIANTS: Mapping[str, Callable[[Site, Any, str, Sequence[Item]], int]] = {
+    "all": _delete_all,
+    "filter": _delete_half,
+    "overwrite": _overwrite,
+}

@@ -14,6 +14,7 @@ from drills.site import Site
 DRILL_TAG = "drills:drill"
 TABLE_CHANGE_SECONDS = 3_600
 RESTORE_SECONDS = 86_400
+SOURCE_OF_A_REPLICA = "acted as a source region for new replica"
 NOT_THERE = ("ResourceNotFoundException", "TableNotFoundException")
 
 
@@ -92,7 +93,16 @@ def delete_table(site: Site, at: Location, deed: str = "deleting") -> None:
     if found.get("DeletionProtectionEnabled"):
         dynamodb.update_table(TableName=at.name, DeletionProtectionEnabled=False)
         wait_active(site, at)
-    dynamodb.delete_table(TableName=at.name)
+    try:
+        dynamodb.delete_table(TableName=at.name)
+    except ClientError as error:
+        if SOURCE_OF_A_REPLICA not in str(error):
+            raise
+        raise ProtectionError(
+            f"table {at.name} in {at.region}: expected it to be deleted, but a replica was made of it within the last "
+            "24 hours, and for so long AWS refuses. Wait for a day, or let the module that manages the table manage "
+            "its replica too."
+        ) from error
     site.wait(
         f"table {at.name} in {at.region} to be deleted",
         lambda: described(dynamodb, at.name) is None,

@@ -12,6 +12,7 @@ import pytest
 from drills.errors import PointUnreachable, ProtectionError
 from drills.model import Location, Place
 from drills.protections.dynamodb_global_table import LAG_SECONDS, protection
+from drills.simulator.state import current
 from drills.stores.dynamodb import kind
 from drills.world_site import WorldSite
 from tests.stores.table_site import (
@@ -123,6 +124,18 @@ def test_the_replica_outlives_the_table(site: WorldSite) -> None:
     (point,) = protection.recovery_points(site, OPTIONS, None)
     at = protection.restore(site, OPTIONS, point, Place("production", "eu-west-1"), "unused")
     assert contents(site, at) == before
+
+
+def test_that_aws_keeps_the_source_of_a_new_replica_is_told(site: WorldSite) -> None:
+    """Drills are spared this in the simulated AWS, where a replica stands for an older one; game days are not."""
+    workload = filled(site)
+    current().replica_source_kept_seconds = 86_400.0
+    protection.set_up(site, OPTIONS)
+    with pytest.raises(ProtectionError, match="a replica was made of it within the last 24 hours"):
+        kind.destroy(site, workload.at)
+    protection.destroy(site, OPTIONS)
+    kind.destroy(site, workload.at)
+    assert plain_client(site, workload.at).list_tables()["TableNames"] == []
 
 
 def test_its_module_takes_it_along(site: WorldSite) -> None:

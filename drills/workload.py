@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError
+from botocore.exceptions import ClientError
 
 from drills.clock import Clock
 from drills.ledger import Ledger
@@ -16,7 +16,6 @@ from drills.records import RecordMaker, make_records
 from drills.stores import StoreKind
 from drills.world_site import WorldSite
 
-NEVER_SENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError)
 REJECTIONS_BELOW = 500
 """An HTTP status below this is AWS's word that nothing was written; from here on nobody knows."""
 
@@ -81,19 +80,19 @@ class StoreWorkload:
             self.ledger.append(_acknowledged(write, acknowledged))
             self.live.add(write.key, number)
 
+    def arrivals(self, seconds: float) -> list[float]:
+        """When writes arrive within so many seconds: at random, as users come, so that a failure may meet one."""
+        count = int(self.site.store.workload.writes_per_minute * seconds / 60)
+        return [self._rng.uniform(0, seconds) for _ in range(count)]
+
     def write_once(self) -> None:
         """Send one write, drawn from the mix, and enter what became of it into the ledger."""
         write, number = self._draw(microseconds(self.site.clock.now()))
         try:
             self.kind.write(self.site, self.at, write)
-        except NEVER_SENT:
-            return
-        except ClientError as error:
-            if int(error.response["ResponseMetadata"]["HTTPStatusCode"]) < REJECTIONS_BELOW:
-                return
-            self._enter(write, number)
-        except Exception:  # noqa: BLE001 - whatever a client raises after sending, nobody knows what became of the write.
-            self._enter(write, number)
+        except Exception as error:  # noqa: BLE001 - whatever a client raises, the write may have arrived.
+            if not _rejected(error):
+                self._enter(write, number)
         else:
             self._enter(_acknowledged(write, microseconds(self.site.clock.now())), number)
 
@@ -133,6 +132,14 @@ class StoreWorkload:
         )
 
 
+def _rejected(error: Exception) -> bool:
+    """Whether AWS said that nothing was written. After a retry nobody knows: an earlier try may have arrived."""
+    if not isinstance(error, ClientError):
+        return False
+    about = error.response["ResponseMetadata"]
+    return int(about["HTTPStatusCode"]) < REJECTIONS_BELOW and not about.get("RetryAttempts", 0)
+
+
 def _acknowledged(write: Write, at_us: int) -> Write:
     return Write(write.sequence, write.key, write.kind, write.item, write.sent_us, at_us, write.expires_at)
 
@@ -148,11 +155,6 @@ def write_for(workloads: list[StoreWorkload], seconds: float, clock: Clock) -> N
 
 
 def _in_turn(workloads: list[StoreWorkload], seconds: float) -> Iterator[tuple[float, StoreWorkload]]:
-    turns: list[tuple[float, int]] = []
-    for index, workload in enumerate(workloads):
-        per_minute = workload.site.store.workload.writes_per_minute
-        count = int(per_minute * seconds / 60)
-        # Half an interval apart from the start, so that no write falls on the very moment at which a phase begins.
-        turns.extend(((n + 0.5) * 60 / per_minute, index) for n in range(count))
+    turns = [(at, index) for index, workload in enumerate(workloads) for at in workload.arrivals(seconds)]
     for at_seconds, index in sorted(turns):
         yield at_seconds, workloads[index]

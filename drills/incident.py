@@ -29,7 +29,7 @@ class EngineIncident:
             self._delete(name)
         for module in self._estate.modules:
             if any(name in self._workloads for name in module.resources):
-                # What hangs on a store goes first, as infrastructure tools delete dependants before what they depend on.
+                # What hangs on a store goes first, as infrastructure tools delete dependants before the rest.
                 for resource in sorted(module.resources, key=lambda name: "/" not in name):
                     self._delete(resource)
 

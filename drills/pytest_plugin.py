@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "drill(estate, stores, paths, seed, records): this test runs a drill; the arguments are defaults for drill.run()",
+        "drill(estate, stores, paths, seed, records): runs a drill; the arguments are defaults for drill.run()",
     )
 
 

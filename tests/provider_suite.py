@@ -1,4 +1,4 @@
-"""What every provider must do, whoever it is: import ``ProviderSuite`` into a test module that has a ``provider`` fixture.
+"""What every provider must do: import ``ProviderSuite`` into a test module that has a ``provider`` fixture.
 
 What a provider cannot do it does not list among its capabilities; the suite asks for nothing that is not listed.
 """
@@ -54,7 +54,7 @@ class ProviderSuite:
     def test_one_role_does_not_see_anothers_tables(self, world: World, estate: Estate) -> None:
         at = self.table(world, estate)
         for role in ("vault", "recovery"):
-            client = world.client("dynamodb", role, at.region)  # type: ignore[arg-type]
+            client = world.client("dynamodb", role, at.region)
             assert at.name not in client.list_tables()["TableNames"]
 
     def test_every_call_is_told_once_with_its_error(self, world: World, estate: Estate) -> None:

@@ -273,7 +273,10 @@ def test_numbers_written_in_the_file_stay_exact() -> None:
         ("a: {time: {from: 1h, to: 5}}", "expected a duration with its unit"),
         ("a: {time: {from: 1h, to: -1h}}", "expected the smaller value first"),
         ("a: {time: {as: julian}}", "expected 'epoch', 'milliseconds' or 'iso', found 'julian'"),
-        ("a: {share: 2, choice: [a]}", "'share' in attribute 'a' in store 'orders': expected a number less than or equal to 1"),
+        (
+            "a: {share: 2, choice: [a]}",
+            "'share' in attribute 'a' in store 'orders': expected a number less than or equal to 1",
+        ),
         ("a: {share: 0.5}", "expected a Faker provider or a form"),
         ("a: 5", "expected a Faker provider or a form such as {choice: [a, b]}, found 5"),
         ("a:", "expected a Faker provider or a form such as {choice: [a, b]}, found nothing"),

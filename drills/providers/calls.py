@@ -26,7 +26,7 @@ NAMES_OF_RESOURCES = (
 def tell_of_calls(
     session: boto3.Session, role: AccountRole, account: str, clock: Clock, listener: Callable[[Call], None]
 ) -> None:
-    """Register on the session's events: clients made from it afterwards report each call once, however often retried."""
+    """Register on the session's events: clients made from it afterwards tell each call once, however often retried."""
 
     def before(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
         context["drills_resource"] = next((str(params[name]) for name in NAMES_OF_RESOURCES if params.get(name)), "")

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -151,7 +152,7 @@ class Stream:
         self._rotation = now
         count = max(1, settings.shards)
         bounds = [HASHES * number // count for number in range(count + 1)]
-        self._become([self._child(None, low, high, now) for low, high in zip(bounds, bounds[1:], strict=False)], now)
+        self._become([self._child(None, low, high, now) for low, high in pairwise(bounds)], now)
 
     @property
     def status(self) -> str:
@@ -200,7 +201,7 @@ class Stream:
             shard.close(self._sequences.take(), at)
             parts = self._settings.children if shard.high - shard.low >= self._settings.children else 1
             bounds = [shard.low + (shard.high - shard.low) * part // parts for part in range(parts + 1)]
-            children += [self._child(shard, low, high, at) for low, high in zip(bounds, bounds[1:], strict=False)]
+            children += [self._child(shard, low, high, at) for low, high in pairwise(bounds)]
         self._become(children, at)
 
     def _child(self, parent: Shard | None, low: int, high: int, at: datetime) -> Shard:

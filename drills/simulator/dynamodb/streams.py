@@ -14,7 +14,7 @@ import orjson
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 
-from drills.simulator.dynamodb.answers import HEADERS, Body, Refused, Request, Response, invalid, operation
+from drills.simulator.dynamodb.answers import Body, Refused, Request, Response, invalid, operation
 from drills.simulator.dynamodb.shards import Sequences, Shard, Stream, StreamSettings
 from drills.simulator.dynamodb.stream_records import record_json
 from drills.simulator.dynamodb.table import SimulatedTable, table_deleted
@@ -38,7 +38,7 @@ _sequences = Sequences()
 
 def begin(_: Simulation) -> None:
     """Forget the streams of an earlier simulated AWS."""
-    global _sequences  # noqa: PLW0603 - one simulated AWS at a time.
+    global _sequences
     _streams.clear()
     _sequences = Sequences()
     settings.shards, settings.shard_hours, settings.children = 4, 4.0, 1
@@ -251,10 +251,9 @@ def _get_records(request: Request, body: Body) -> Body:
     shard = stream.shards.get(shard_id)
     if shard is None or sequence <= shard.trimmed_through:
         raise _trimmed()
-    records, following = [], sequence
-    for record, following in page_of(stream, shard, sequence, limit):
-        records.append(orjson.Fragment(record))
-    result: Body = {"Records": records}
+    page = list(page_of(stream, shard, sequence, limit))
+    following = page[-1][1] if page else sequence
+    result: Body = {"Records": [orjson.Fragment(record) for record, _ in page]}
     if not shard.ends_before(following):
         result["NextShardIterator"] = _iterator(stream, shard, following)
     return result

@@ -256,10 +256,13 @@ def test_a_canary_that_cannot_be_written_is_found(plain_site: WorldSite) -> None
     assert "Throttl" in findings["canary"].observed or "Throughput" in findings["canary"].observed
 
 
-def test_an_empty_table_proves_nothing_but_takes_the_canary(plain_site: WorldSite) -> None:
+def test_an_empty_table_answers_too(plain_site: WorldSite) -> None:
     at = kind.provision(plain_site)
     findings = by_check(kind.probe(plain_site, at))
-    assert (findings["query.key"].verdict, findings["canary"].verdict) == ("unknown", "pass")
+    assert {finding.verdict for finding in findings.values()} == {"pass"}
+    assert findings["query.key"].records_covered == 0
+    with aws(plain_site).faults(throttle=1.0, operations=["Query"]):
+        assert by_check(kind.probe(plain_site, at))["query.key"].verdict == "fail"
 
 
 def test_a_check_that_crashes_is_unknown(plain_site: WorldSite) -> None:

@@ -12,7 +12,7 @@ drill: $(VENV)/.simulated
 	$(BIN)/drills run $(RUN)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -25,7 +25,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -n auto --dist worksteal -m soak
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist

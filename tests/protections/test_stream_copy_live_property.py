@@ -7,6 +7,7 @@ middle, outages of either region, a feed that is switched off, a stream that is 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 from unittest import mock
@@ -30,18 +31,27 @@ OFTEN_CALLED = {"TransactWriteItems", "UpdateItem", "AssumeRole", "PutObject", "
 SHORT_SECONDS = [0.1, 1, 20, 400, 5 * 3600]
 
 
-class InTheFunction:
-    """Stands before the calls that are made inside the function: kills it, or refuses poison."""
+class Calls:
+    """Stands before every call. Inside the function: kills it, or refuses poison. Outside: something happens between
+    the pages that a backfill reads and what it makes of them."""
 
     def __init__(self) -> None:
         self.kill_in: int | None = None
         self.after = False
         self.poisonous: set[str] = set()
+        self.meanwhile: Callable[[], None] | None = None
+        self.reads_until_meanwhile = 0
         really: Any = vars(BaseClient)["_make_api_call"]
 
         def call(client: Any, operation: str, params: dict[str, Any]) -> Any:
             if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
-                return really(client, operation, params)
+                answer = really(client, operation, params)
+                if operation in ("Scan", "BatchGetItem") and self.meanwhile is not None:
+                    self.reads_until_meanwhile -= 1
+                    if self.reads_until_meanwhile < 0:
+                        happen, self.meanwhile = self.meanwhile, None
+                        happen()
+                return answer
             dying = self._dies_now()
             if dying and not self.after:
                 raise EnvironmentLost
@@ -69,8 +79,8 @@ class LiveCopyMachine(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.site = self.stack.enter_context(local_site())
         self.aws = self.site.aws
-        self.inside = InTheFunction()
-        self.stack.enter_context(self.inside.patch)
+        self.calls = Calls()
+        self.stack.enter_context(self.calls.patch)
         self.trouble = self.stack.enter_context(ExitStack())
         self.source: dict[str, str] = {}
         self.count = 0
@@ -131,14 +141,14 @@ class LiveCopyMachine(RuleBasedStateMachine):
 
     @rule(calls=st.integers(0, 6), after=st.booleans(), key=st.sampled_from(KEYS))
     def kill_the_function(self, calls: int, after: bool, key: str) -> None:
-        self.inside.kill_in, self.inside.after = calls, after
+        self.calls.kill_in, self.calls.after = calls, after
         self.write(key)
         self.site.clock.sleep(5)
 
     @rule()
     def poison(self) -> None:
         """The newest values are refused from now on, until all is over."""
-        self.inside.poisonous.update(list(self.source.values())[:2])
+        self.calls.poisonous.update(list(self.source.values())[:2])
 
     @rule(region=st.sampled_from(["us-east-1", "eu-west-1"]))
     def outage(self, region: str) -> None:
@@ -155,8 +165,15 @@ class LiveCopyMachine(RuleBasedStateMachine):
         ]
         client.update_event_source_mapping(UUID=feed["UUID"], Enabled=self.fed)
 
-    @rule(keys=st.lists(st.sampled_from(KEYS), max_size=3), deleted=st.sampled_from(KEYS))
-    def switch_stream_off_and_repair(self, keys: list[str], deleted: str) -> None:
+    @rule(
+        keys=st.lists(st.sampled_from(KEYS), max_size=3),
+        deleted=st.sampled_from(KEYS),
+        meanwhile=st.lists(st.tuples(st.booleans(), st.sampled_from(KEYS)), max_size=3),
+        reads=st.integers(0, 3),
+    )
+    def switch_stream_off_and_repair(
+        self, keys: list[str], deleted: str, meanwhile: list[tuple[bool, str]], reads: int
+    ) -> None:
         """What is written meanwhile is in no stream; a backfill brings it over while the table is written."""
         self.trouble.close()
         self.site.clock.sleep(30)
@@ -164,13 +181,20 @@ class LiveCopyMachine(RuleBasedStateMachine):
         for key in keys:
             self.write(key)
         self.delete(deleted)
-        self._repair()
+        self._repair(meanwhile, reads)
 
-    def _repair(self) -> None:
+    def _repair(self, meanwhile: Sequence[tuple[bool, str]] = (), reads: int = 0) -> None:
+        def happen() -> None:
+            for is_write, key in meanwhile:
+                (self.write if is_write else self.delete)(key)
+            self.site.clock.sleep(1)
+
         copy, clients = copy_of(self.site, self.options), _Clients(self.site)
         label = repair(copy, clients, self.site.wait)
         self.fed = True
-        backfill(copy, clients, self.site.clock, label, workers=1, segments=2, progress=lambda _: self.write("k0"))
+        self.calls.meanwhile, self.calls.reads_until_meanwhile = happen, reads
+        backfill(copy, clients, self.site.clock, label, workers=1, segments=2)
+        self.calls.meanwhile = None
 
     # --- What must hold
 
@@ -188,8 +212,8 @@ class LiveCopyMachine(RuleBasedStateMachine):
     def come_to_rest(self) -> None:
         """No more trouble: in the end the copy is the source, and its health says so."""
         self.trouble.close()
-        self.inside.poisonous.clear()
-        self.inside.kill_in = None
+        self.calls.poisonous.clear()
+        self.calls.kill_in = None
         if not self.fed:
             self.switch_feed()
         self.site.clock.sleep(1200)

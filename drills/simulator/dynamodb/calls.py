@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 READY = frozenset(("ACTIVE", "UPDATING"))
 """Statuses in which a table's items can be read and written."""
 
+REQUIRED = {
+    "BatchGetItem": ("RequestItems",),
+    "BatchWriteItem": ("RequestItems",),
+    "DeleteItem": ("TableName", "Key"),
+    "GetItem": ("TableName", "Key"),
+    "PutItem": ("TableName", "Item"),
+    "Query": ("TableName",),
+    "Scan": ("TableName",),
+    "TransactGetItems": ("TransactItems",),
+    "TransactWriteItems": ("TransactItems",),
+    "UpdateItem": ("TableName", "Key"),
+}
+"""Parameters that a call must have; clients check it as well, unless they are told not to."""
+
 REQUEST_BYTES = 16 * 1024 * 1024
 
 _numbers = itertools.count(1)
@@ -50,7 +64,9 @@ def on_items(handler: Callable[[Request, Body], Body | None]) -> Callable[[Reque
     @functools.wraps(handler)
     def handle(request: Request) -> Response | None:
         try:
-            body = handler(request, request.json())
+            parameters = request.json()
+            _refuse_missing(request.operation, parameters)
+            body = handler(request, parameters)
         except Refused as refusal:
             error = {"__type": PREFIX + refusal.code, "message": refusal.message, **getattr(refusal, "details", {})}
             return refusal.status, _headers(), orjson.dumps(error)
@@ -59,6 +75,15 @@ def on_items(handler: Callable[[Request, Body], Body | None]) -> Callable[[Reque
         return None if body is None else (200, _headers(), orjson.dumps(body))
 
     return handle
+
+
+def _refuse_missing(operation: str, parameters: Body) -> None:
+    for name in REQUIRED[operation]:
+        if parameters.get(name) is None:
+            raise invalid(
+                f"1 validation error detected: Value null at '{name[0].lower()}{name[1:]}' failed to satisfy "
+                "constraint: Member must not be null"
+            )
 
 
 def _headers() -> dict[str, str]:

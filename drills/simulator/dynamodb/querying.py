@@ -1,4 +1,8 @@
-"""Scan and Query."""
+"""Scan and Query.
+
+Rows are read in the order of their keys, as plain moto does. AWS reads partitions in the order of a hash that it does
+not tell: code that counts on an order of partitions is wrong there.
+"""
 
 from __future__ import annotations
 

@@ -10,32 +10,21 @@ from typing import Any, Literal
 
 import orjson
 from moto.dynamodb.comparisons import get_expected, get_filter_expression
-from moto.dynamodb.exceptions import (
-    ConditionalCheckFailed,
-    HashKeyTooLong,
-    InvalidAttributeTypeError,
-    ItemSizeTooLarge,
-    KeyIsEmptyStringException,
-    MockValidationException,
-    ProvidedKeyDoesNotExist,
-    RangeKeyTooLong,
-)
+from moto.dynamodb.exceptions import ConditionalCheckFailed, MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.moto_api._internal import mock_random
 from sortedcontainers import SortedDict
 
+from drills.simulator.dynamodb.keys import KeyedTable
 from drills.simulator.dynamodb.materialised import StoredItem, dumps, stored_item, typed_json
-from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, compact, loads, number, same_map
+from drills.simulator.dynamodb.rows import AttributeValue, Key, Row, cast, compact, loads, same_map
 from drills.simulator.dynamodb.secondary import SecondaryRows
-from drills.simulator.dynamodb.validation import ITEM_BYTES, canonical_number, item_size
+from drills.simulator.dynamodb.validation import item_size
 from drills.simulator.replaced import Replacement
 
 Cause = Literal["user", "ttl", "replica", "restore"]
-
-HASH_KEY_BYTES = 2048
-RANGE_KEY_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ table_described: list[Callable[[SimulatedTable], Mapping[str, Any]]] = []
 """What these return is added to every description of a table."""
 
 
-class SimulatedTable(Table):  # type: ignore[misc]
+class SimulatedTable(KeyedTable):
     """moto's Table over rows of raw JSON.
 
     ``status`` is what DescribeTable says; items can be read and written while it is ACTIVE or UPDATING. ``observers``
@@ -217,81 +206,6 @@ class SimulatedTable(Table):  # type: ignore[misc]
             kept = self._secondary[name] = SecondaryRows(index.schema, self.attribute_types, self._rows.values())
         return kept
 
-    @property
-    def attribute_types(self) -> dict[str, str]:
-        """Key attributes and their declared types."""
-        return {one["AttributeName"]: one["AttributeType"] for one in self.attr}
-
-    # --- Checking what is to be stored
-
-    def checked(self, attributes: Mapping[str, AttributeValue]) -> tuple[Key, int]:
-        """The key and size of an item that may be stored; its numbers are made canonical in place.
-
-        Raises a ValidationException for one that may not.
-        """
-        size = item_size(attributes)
-        key = self.checked_key(attributes)
-        self.check_index_keys(attributes)
-        if size > ITEM_BYTES:
-            raise ItemSizeTooLarge
-        return key, size
-
-    def checked_key(self, attributes: Mapping[str, AttributeValue]) -> Key:
-        """The key of an item, its types and lengths checked."""
-        hash_part = self._key_part(attributes, self.hash_key_attr, self.hash_key_type, HASH_KEY_BYTES)
-        if self.range_key_attr is None:
-            return hash_part, None
-        return hash_part, self._key_part(attributes, self.range_key_attr, str(self.range_key_type), RANGE_KEY_BYTES)
-
-    def given_key(self, key_map: Mapping[str, AttributeValue]) -> Key:
-        """The key that a call names. Raises a ValidationException where it is not a key of this table."""
-        if len(key_map) != len(self.table_key_attrs):
-            raise ProvidedKeyDoesNotExist
-        kinds = (self.hash_key_type, self.range_key_type)
-        for name, kind in zip((self.hash_key_attr, self.range_key_attr), kinds, strict=True):
-            if name is not None and kind not in key_map.get(name, ()):
-                raise ProvidedKeyDoesNotExist
-        return self.checked_key(key_map)
-
-    def _key_part(self, attributes: Mapping[str, AttributeValue], name: str, kind: str, limit: int) -> Any:
-        value = attributes.get(name)
-        if value is None:
-            raise MockValidationException(
-                f"One or more parameter values were invalid: Missing the key {name} in the item"
-            )
-        content = value.get(kind)
-        if content is None:
-            raise InvalidAttributeTypeError(name, expected_type=kind, actual_type=next(iter(value), "NULL"))
-        if content == "" or content == b"":
-            raise KeyIsEmptyStringException(name)
-        return checked_part(value, kind, limit)
-
-    def check_index_keys(self, attributes: Mapping[str, AttributeValue]) -> None:
-        """Raises where an index's key attribute is there with another type than declared, empty, or too long."""
-        if not (self.global_indexes or self.indexes):
-            return
-        types = self.attribute_types
-        for index in self.all_indexes():
-            for part in index.schema:
-                name = part["AttributeName"]
-                value = attributes.get(name)
-                kind = types.get(name)
-                if value is None or kind is None or name in self.table_key_attrs:
-                    continue
-                content = value.get(kind)
-                if content is None:
-                    raise MockValidationException(
-                        f"One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: "
-                        f"{kind} Actual: {next(iter(value), 'NULL')} IndexName: {index.name}"
-                    )
-                if content == "":
-                    raise MockValidationException(
-                        "One or more parameter values are not valid. A value specified for a secondary index key is "
-                        "not supported. The AttributeValue for a key attribute cannot contain an empty "
-                        f"{'string' if kind == 'S' else 'binary'} value. IndexName: {index.name}, IndexKey: {name}"
-                    )
-                checked_part(value, kind, HASH_KEY_BYTES if part["KeyType"] == "HASH" else RANGE_KEY_BYTES)
-
     # --- What moto's own paths ask of a table
 
     @property
@@ -405,16 +319,6 @@ class SimulatedTable(Table):  # type: ignore[misc]
         twin._secondary = {}
         twin.load([Row(row.key, row.raw, row.size) for row in self._rows.values()])
         return twin
-
-
-def checked_part(value: AttributeValue, kind: str, limit: int) -> Any:
-    """A key value, its length checked. Raises moto's errors for one that is too long."""
-    if kind == "N":
-        return number(canonical_number(value["N"]))
-    part = cast(value)
-    if len(part if isinstance(part, bytes) else str(part).encode()) > limit:
-        raise HashKeyTooLong if limit == HASH_KEY_BYTES else RangeKeyTooLong
-    return part
 
 
 def refused(current: Item | None, return_values: str | None) -> ConditionalCheckFailed:

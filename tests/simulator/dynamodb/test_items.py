@@ -150,6 +150,17 @@ def test_key_attributes_of_an_index_are_judged(ground: Ground) -> None:
     assert client.scan(TableName="indexed", IndexName="by-age")["Count"] == 0
 
 
+def test_parameters_that_are_missing(ground: Ground, client: Any) -> None:
+    unchecked = ground.unchecked_client()
+    assert refusal(unchecked.get_item, TableName="people") == (
+        "ValidationException",
+        "1 validation error detected: Value null at 'key' failed to satisfy constraint: Member must not be null",
+    )
+    assert refusal_code(unchecked.put_item, TableName="people") == "ValidationException"
+    assert refusal_code(unchecked.scan) == "ValidationException"
+    assert refusal_code(unchecked.transact_write_items) == "ValidationException"
+
+
 # --- Which table
 
 

@@ -172,6 +172,11 @@ def make_feed(copy: StreamCopy, clients: Clients, wait: Wait, stream_arn: str) -
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": copy.queue_arn}},
     }
+
+    def settled() -> bool:
+        return all(feed["State"] in ("Enabled", "Disabled") for feed in feeds(copy, clients))
+
+    wait(f"event source mapping of {copy.function}", settled, every_seconds=2, limit_seconds=600)
     here = feeds(copy, clients)
     if here:
         client.update_event_source_mapping(UUID=here[0]["UUID"], FunctionName=copy.function, **configuration)
@@ -190,13 +195,17 @@ def stop_feeds(copy: StreamCopy, clients: Clients, wait: Wait, *, except_stream:
     """Delete the mappings of other streams; returns when they are gone."""
     client = clients("production", "lambda")
 
-    def others() -> list[dict[str, Any]]:
-        return [feed for feed in feeds(copy, clients) if feed["EventSourceArn"] != except_stream]
+    def gone() -> bool:
+        others = [feed for feed in feeds(copy, clients) if feed["EventSourceArn"] != except_stream]
+        for feed in others:
+            try:
+                if feed["State"] != "Deleting":
+                    client.delete_event_source_mapping(UUID=feed["UUID"])
+            except client.exceptions.ResourceInUseException:
+                return False  # It is being created or changed, which passes.
+        return not others
 
-    for feed in others():
-        if feed["State"] != "Deleting":
-            client.delete_event_source_mapping(UUID=feed["UUID"])
-    wait(f"mappings of {copy.function} to go", lambda: not others(), every_seconds=2, limit_seconds=600)
+    wait(f"mappings of {copy.function} to go", gone, every_seconds=2, limit_seconds=600)
 
 
 def make_heartbeat(copy: StreamCopy, clients: Clients) -> None:
@@ -266,7 +275,8 @@ def remove_production_side(copy: StreamCopy, clients: Clients) -> list[Callable[
 
     def stop() -> None:
         for feed in feeds(copy, clients):
-            client.delete_event_source_mapping(UUID=feed["UUID"])
+            if feed["State"] != "Deleting":
+                client.delete_event_source_mapping(UUID=feed["UUID"])
 
     return [
         stop,

@@ -153,6 +153,51 @@ def test_set_up_twice_changes_nothing(site: LocalSite) -> None:
     assert len(site.client("lambda", "production").list_event_source_mappings()["EventSourceMappings"]) == 1
 
 
+def test_deploying_over_a_feed_that_is_being_changed_waits_for_it(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    client = site.client("lambda", "production")
+    (feed,) = client.list_event_source_mappings()["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=feed["UUID"], BatchSize=7)
+    protection.set_up(site, OPTIONS)
+    client.update_event_source_mapping(UUID=feed["UUID"], BatchSize=7)
+    repair(copy_of(site, OPTIONS), _Clients(site), site.wait)
+    (feed,) = client.list_event_source_mappings()["EventSourceMappings"]
+    assert (feed["State"], feed["BatchSize"]) == ("Enabled", 100)
+
+
+def test_the_alarm_of_records_set_aside_goes_off(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    site.clock.sleep(120)
+    cloudwatch = site.client("cloudwatch", "production")
+
+    def going() -> set[str]:
+        alarms = cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        return {alarm["AlarmName"] for alarm in alarms}
+
+    assert going() == set()
+    with refusing_poison():
+        site.put("bad", value=value("poison"))
+        site.clock.sleep(90)
+        assert going() == {"drill-clients-copy-set-aside"}
+
+
+def test_alarms_of_a_copy_that_lags_go_off(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    with site.aws.faults(throttle=1.0, operations=["TransactWriteItems"]):
+        site.put("a", value=value("1"))
+        site.clock.sleep(900)
+        alarms = site.client("cloudwatch", "production").describe_alarms(StateValue="ALARM")["MetricAlarms"]
+        assert {alarm["AlarmName"] for alarm in alarms} == {"drill-clients-copy-lag"}
+
+
+def test_the_heartbeat_is_heard_every_hour(site: LocalSite) -> None:
+    protection.set_up(site, OPTIONS)
+    site.clock.sleep(60 * 3600)
+    site.put("a", value=value("1"))
+    site.clock.sleep(10)
+    assert failing(site) == set()
+
+
 def test_a_stream_without_images_is_refused(site: LocalSite) -> None:
     site.table.update_table(
         TableName=site.name(), StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}

@@ -43,6 +43,9 @@ MISSING = MappingProxyType(
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
         "dynamodb.capacity": "a table has no throughput limit of its own; throttling is injected by rate",
+        "events.cron": "of EventBridge schedules only rate(...) fires, and only at functions",
+        "lambda.runtimes": "functions run on the Python at hand, without layers; other languages and images do not run",
+        "lambda.kinesis": "streams of Kinesis invoke nothing; DynamoDB streams do, with all settings but tumbling windows",
         "s3.replication": "buckets do not replicate",
         "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
         "s3.versioning": "as in moto, suspending the versioning of a bucket and writing again destroys older versions, "

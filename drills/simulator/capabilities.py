@@ -45,7 +45,8 @@ MISSING = MappingProxyType(
         "dynamodb.capacity": "a table has no throughput limit of its own; throttling is injected by rate",
         "events.cron": "of EventBridge schedules only rate(...) fires, and only at functions",
         "lambda.runtimes": "functions run on the Python at hand, without layers; other languages and images do not run",
-        "lambda.kinesis": "streams of Kinesis invoke nothing; DynamoDB streams do, with all settings but tumbling windows",
+        "lambda.other_sources": "queues and Kinesis invoke functions at once, without batches, retries or states",
+        "lambda.tumbling_windows": "a mapping with a tumbling window is refused",
         "s3.replication": "buckets do not replicate",
         "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
         "s3.versioning": "as in moto, suspending the versioning of a bucket and writing again destroys older versions, "

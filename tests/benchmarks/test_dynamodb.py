@@ -25,6 +25,7 @@ from drills.simulator import SimulatedAWS
 pytestmark = pytest.mark.benchmark
 
 MOTO_ITEMS = 2_000
+MOTO_SCANNED = 5_000
 CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
 
 
@@ -111,8 +112,8 @@ def say(line: str) -> None:
 def test_a_scan_is_twenty_times_as_fast_as_plain_moto_and_flat() -> None:
     with plain_moto() as client:
         make(client)
-        fill(client, MOTO_ITEMS)
-        moto = seconds(lambda: scan(client)) / MOTO_ITEMS
+        fill(client, MOTO_SCANNED)
+        moto = seconds(lambda: scan(client)) / MOTO_SCANNED
     per_item = {}
     with simulated() as client:
         for count in (10_000, 100_000):
@@ -142,57 +143,56 @@ def parsing_floor(client: Any) -> float:
     return seconds(lambda: parser.parse(bodies[0], shape), times=7) / count
 
 
+def make_rows(client: Any, count: int) -> str:
+    """A table of ten rows for each partition, and an index that has ten for each of its own."""
+    name = f"rows-{count}"
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "N"},
+            {"AttributeName": "slot", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-slot",
+                "KeySchema": [{"AttributeName": "slot", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    for start in range(0, count, 25):
+        rows = [
+            {"pk": {"S": f"{n % (count // 10)}"}, "sk": {"N": f"{n}"}, "slot": {"N": f"{n // 10}"}}
+            for n in range(start, start + 25)
+        ]
+        client.batch_write_item(RequestItems={name: [{"PutRequest": {"Item": row}} for row in rows]})
+    return name
+
+
+def query_both(client: Any, name: str) -> None:
+    """A hundred queries of the table and a hundred of its index, newest five first."""
+    asked = {"TableName": name, "ScanIndexForward": False, "Limit": 5}
+    of_table = {"KeyConditionExpression": "pk = :p AND sk > :s"}
+    of_index = {"IndexName": "by-slot", "KeyConditionExpression": "slot = :p"}
+    for _ in range(100):
+        given = {"ExpressionAttributeValues": {":p": {"S": "7"}, ":s": {"N": "20"}}}
+        assert client.query(**asked, **of_table, **given)["Count"] == 5
+        assert client.query(**asked, **of_index, ExpressionAttributeValues={":p": {"N": "7"}})["Count"] == 5
+
+
 def test_a_query_does_not_depend_on_the_size_of_the_table() -> None:
-    taken = {}
     with simulated() as client:
-        for count in (1_000, 100_000):
-            name = f"rows-{count}"
-            client.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-                AttributeDefinitions=[
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "N"},
-                    {"AttributeName": "slot", "AttributeType": "N"},
-                ],
-                GlobalSecondaryIndexes=[
-                    {
-                        "IndexName": "by-slot",
-                        "KeySchema": [{"AttributeName": "slot", "KeyType": "HASH"}],
-                        "Projection": {"ProjectionType": "ALL"},
-                    }
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            for start in range(0, count, 25):
-                puts = [
-                    {
-                        "PutRequest": {
-                            "Item": {
-                                "pk": {"S": f"{n % (count // 10)}"},
-                                "sk": {"N": f"{n}"},
-                                "slot": {"N": f"{n // 10}"},
-                            }
-                        }
-                    }
-                    for n in range(start, start + 25)
-                ]
-                client.batch_write_item(RequestItems={name: puts})
-            ask = {"TableName": name, "ScanIndexForward": False, "Limit": 5}
-            of_table = {"KeyConditionExpression": "pk = :p AND sk > :s"}
-            of_index = {"IndexName": "by-slot", "KeyConditionExpression": "slot = :a"}
-            given = {"ExpressionAttributeValues": {":p": {"S": "7"}, ":s": {"N": "20"}}}
-            client.query(**ask, **of_index, ExpressionAttributeValues={":a": {"N": "7"}})  # The index is built.
-
-            def both(ask: Any = ask, of_table: Any = of_table, of_index: Any = of_index, given: Any = given) -> None:
-                for _ in range(200):
-                    assert client.query(**ask, **of_table, **given)["Count"] == 5
-                    assert client.query(**ask, **of_index, ExpressionAttributeValues={":a": {"N": "7"}})["Count"] == 5
-
-            taken[count] = seconds(both)
-    ratio = taken[100_000] / taken[1_000]
-    say(f"400 queries of a table of 100,000 items take {ratio:.2f}x the time of 1,000 items")
-    assert ratio < 1.5
+        names = [make_rows(client, count) for count in (1_000, 100_000)]
+        for name in names:
+            query_both(client, name)
+        # By turns, so that what else goes on in the machine falls on both.
+        rounds = [[seconds(lambda name=name: query_both(client, name), 1) for name in names] for _ in range(9)]  # type: ignore[misc]
+    small, big = map(min, zip(*rounds, strict=True))
+    say(f"200 queries of a table of 100,000 items take {big / small:.2f}x the time of 1,000 items")
+    assert big / small < 1.25
 
 
 def test_writes_are_faster_than_plain_motos() -> None:

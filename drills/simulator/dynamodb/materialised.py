@@ -57,6 +57,8 @@ def _plain(value: Any) -> Any:
         return list(value)
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, Mapping):  # moto's PartiQL hands over mappings of its own.
+        return dict(value)
     raise TypeError(f"{type(value).__name__} is no part of a DynamoDB item")
 
 

@@ -497,6 +497,24 @@ def test_the_older_style_goes_on_working(client: Any) -> None:
     assert get(client) is None
 
 
+def test_older_filters_go_on_working(client: Any) -> None:
+    put(client, n={"N": "5"}, raw={"B": b"q"})
+    five = {"n": {"ComparisonOperator": "EQ", "AttributeValueList": [{"N": "5"}]}}
+    assert client.scan(TableName="people", ScanFilter=five)["Items"] == [get(client)]
+    conditions = {"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}}
+    assert client.query(TableName="people", KeyConditions=conditions, QueryFilter=five)["Items"] == [get(client)]
+
+
+def test_statements_in_partiql_go_on_working(client: Any) -> None:
+    client.execute_statement(Statement="INSERT INTO \"people\" value {'pk': 'a', 'n': 1}")
+    select = {"Statement": 'SELECT * FROM "people" WHERE pk = ?', "Parameters": [{"S": "a"}]}
+    assert client.execute_statement(**select)["Items"] == [{**KEY, "n": {"N": "1"}}]
+    client.execute_statement(Statement="UPDATE \"people\" SET n = '2' WHERE pk = 'a'")
+    assert get(client) == {**KEY, "n": {"S": "2"}}
+    client.execute_statement(Statement="DELETE FROM \"people\" WHERE pk = 'a'")
+    assert get(client) is None
+
+
 def test_the_two_styles_do_not_mix(client: Any) -> None:
     for call, what in (
         (client.put_item, {"Item": KEY, "Expected": {}, "ConditionExpression": "attribute_exists(pk)"}),

@@ -126,7 +126,7 @@ class WorldSite:
         self.world.modelled(operation, self.name(), size)
 
     def reckon(self, at: Location) -> None:
-        self.world.reckon(at, self.store.production)
+        self.world.reckon(self.store.kind, at, self.store.production)
 
     def wait_until(self, moment: datetime) -> None:
         if self.stopwatch is not None:

@@ -59,8 +59,8 @@ class World(Protocol):
 
     def region_down(self, region: str) -> None: ...
 
-    def reckon(self, at: Location, size: ProductionSize) -> None:
-        """Reckon with this size when durations for that store are modelled. No effect in real accounts."""
+    def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
+        """Reckon with this size when durations for that store of this kind are modelled. No effect in real accounts."""
         ...
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:

@@ -16,6 +16,12 @@ from drills.simulator import SimulatedAWS
 
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4})
 
+ARNS: dict[str, Callable[[Location], str]] = {
+    "dynamodb": lambda at: f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}",
+    "s3": lambda at: f"arn:aws:s3:::{at.name}",
+}
+"""How the simulated AWS names a store of each kind."""
+
 
 class SimulatedProvider:
     """Every scenario gets accounts of its own, made from the seed and discarded afterwards."""
@@ -77,9 +83,8 @@ class SimulatedWorld:
     def region_down(self, region: str) -> None:
         self._aws.region_down(region)
 
-    def reckon(self, at: Location, size: ProductionSize) -> None:
-        arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
-        self._aws.reckon(arn, size_gb=size.size_gb, items=size.items)
+    def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
+        self._aws.reckon(ARNS[kind](at), size_gb=size.size_gb, items=size.items)
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
         self._aws.elapse(operation, resource=resource, size_gb=size.size_gb, items=size.items)

@@ -14,6 +14,7 @@ from drills.model import JSON, Finding, Location, Observed, Write
 from drills.record_file import FileRecords
 from drills.records import make_records
 from drills.site import Site
+from drills.stores import Outgoing
 from drills.stores.dynamodb_autoscaling import drop_autoscaling, put_autoscaling, wanted
 from drills.stores.dynamodb_bulk import delete_all, put_all, scan_pages
 from drills.stores.dynamodb_config import Index, TableConfig
@@ -46,6 +47,7 @@ class DynamoDBKind:
 
     name = "dynamodb"
     model = TableConfig
+    sends_payload = False
 
     # --- What the estate says
 
@@ -66,6 +68,9 @@ class DynamoDBKind:
                 if name in record:
                     check_key(typed(record[name], name, 0), name, limit_bytes)
         return encoded(record)
+
+    def payload(self, config: TableConfig, record: Mapping[str, Any]) -> None:
+        return None
 
     def expires_at(self, config: TableConfig, record: Mapping[str, Any]) -> int | None:
         if config.ttl is None or config.ttl not in record:
@@ -110,10 +115,11 @@ class DynamoDBKind:
 
     # --- Records
 
-    def seed(self, site: Site, at: Location, items: Iterable[bytes]) -> None:
-        put_all(site.client("dynamodb", at.role, at.region), at.name, map(item_of, items), site.clock)
+    def seed(self, site: Site, at: Location, records: Iterable[Outgoing]) -> None:
+        items = (item_of(record.item) for record in records)
+        put_all(site.client("dynamodb", at.role, at.region), at.name, items, site.clock)
 
-    def write(self, site: Site, at: Location, write: Write) -> None:
+    def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)
         if write.item is None:
             dynamodb.delete_item(TableName=at.name, Key=item_of(write.key))

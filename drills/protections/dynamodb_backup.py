@@ -5,6 +5,7 @@ Source: DynamoDB developer guide, On-demand backup and restore for DynamoDB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.ownership import owner_tag
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import duration_seconds, only, whole_number
 from drills.site import Site
-from drills.stores.dynamodb_tables import DRILL_TAG
 
 BACKUP_SECONDS = 3_600
 """Longest wait for one backup."""
@@ -49,15 +50,18 @@ class BackupProtection:
         Options.parse(options)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
+        """Makes a backup if one is due, and lets the schedule go on for as long as the site does."""
         parsed = Options.parse(options)
-        arn = _make(site)
-        dynamodb = _client(site)
-        site.wait(
-            f"first backup of {site.primary().name}",
-            lambda: _status(dynamodb, arn) == "AVAILABLE",
-            every_seconds=15,
-            limit_seconds=BACKUP_SECONDS,
-        )
+        if _is_due(site, parsed.every_seconds):
+            arn = _make(site)
+            dynamodb = _client(site)
+            site.wait(
+                f"backup of {site.primary().name}",
+                lambda: _status(dynamodb, arn) == "AVAILABLE",
+                every_seconds=15,
+                limit_seconds=BACKUP_SECONDS,
+            )
+            _prune(site, parsed.keep)
         site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
@@ -115,8 +119,13 @@ class BackupProtection:
 
 
 def _prefix(site: Site) -> str:
-    """What the names of this drill's backups begin with: backups have no tags of their own."""
-    return f"drills-{site.tags[DRILL_TAG]}-"
+    """What the names of the site's own backups begin with: backups have no tags of their own."""
+    return f"drills-{owner_tag(site)[1]}-"
+
+
+def _is_due(site: Site, every_seconds: float) -> bool:
+    made = _available(site)
+    return not made or (site.clock.now() - made[0]["BackupCreationDateTime"]).total_seconds() >= every_seconds
 
 
 def _make(site: Site) -> str:
@@ -135,7 +144,7 @@ def _take_turn(site: Site, keep: int) -> None:
 
 
 def _prune(site: Site, keep: int) -> None:
-    """Delete the oldest of this drill's own backups, but never the newest that could be restored."""
+    """Delete the oldest of the site's own backups, but never the newest that could be restored."""
     dynamodb = _client(site)
     made = _own(site)
     good = [backup["BackupArn"] for backup in made if backup["BackupStatus"] == "AVAILABLE"]
@@ -156,9 +165,10 @@ def _deleted(dynamodb: Any, arn: str) -> bool:
 
 
 def _own(site: Site) -> list[Mapping[str, Any]]:
-    """This drill's backups of the table, newest first; whether the table is still there or not."""
+    """The site's own backups of the table, newest first; whether the table is still there or not."""
     found = backups_of(_client(site), site.primary().name, "USER")
-    return [backup for backup in found if backup["BackupName"].startswith(_prefix(site))]
+    own = re.compile(re.escape(_prefix(site)) + r"\d{8}T\d{6}")
+    return [backup for backup in found if own.fullmatch(backup["BackupName"])]
 
 
 def _available(site: Site) -> list[Mapping[str, Any]]:

@@ -38,7 +38,11 @@ class RecoveryProtection:
         _period_days(options)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
-        set_recovery(site, site.primary(), _period_days(options))
+        """A window that reaches further back than asked for is left as it is: shortening it would lose history."""
+        days, at = _period_days(options), site.primary()
+        window = recovery_window(site.client("dynamodb", at.role, at.region), at.name)
+        if window is None or window.period_days < days:
+            set_recovery(site, at, days)
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         days, at = _period_days(options), site.primary()

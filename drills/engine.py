@@ -153,6 +153,13 @@ def plan(
         if labels.count(label) > 1:
             raise UsageError(f"the scenario {label} is named {labels.count(label)} times: name it once")
     wanted = _chosen(estate, stores)
+    for store in wanted.stores:
+        if store.records is None:
+            raise UsageError(
+                f"store {store.name!r} of the estate {estate.name}: expected records, objectives and production, "
+                f"without which it cannot be drilled; found only that it exists as {store.exists}. Add them, or name "
+                "other stores with --store."
+            )
     names = [store.name for store in wanted.stores]
     identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()

@@ -19,6 +19,7 @@ from drills.estate_file import (
     ROLES,
     AccountsPart,
     EstatePart,
+    ExistingStorePart,
     ResponsePart,
     StorePart,
 )
@@ -183,10 +184,12 @@ class _Reading:
         kind = self._kind(node, path)
         own = {key: value for key, value in node.items() if key not in StorePart.model_fields}
         common = {key: value for key, value in node.items() if key in StorePart.model_fields}
-        part: StorePart | None = self.checked(StorePart, common, path, within)
+        undrilled = "exists" in node and "records" not in node and "records_from" not in node
+        model = ExistingStorePart if undrilled else StorePart
+        part: StorePart | None = self.checked(model, common, path, within)
         config = self._config(kind, own, path, within) if kind else None
         protections = self._protections(node.get("protections"), kind, path, within)
-        records = self._records(name, node, path)
+        records = None if undrilled else self._records(name, node, path)
         if part is not None:
             self._check_mix(part, path, within)
         if len(self.complaints) == before and kind and records:
@@ -203,6 +206,7 @@ class _Reading:
             protections=tuple(protections),
             objectives=Objectives(part.objectives.rto, part.objectives.rpo),
             production=ProductionSize(part.production.size_gb, part.production.items),
+            exists=part.exists,
         )
 
     def _kind(self, node: dict[str, Any], path: At) -> StoreKind | None:

@@ -24,7 +24,8 @@ STORE_KEYS = """\
 |---|---|---|
 | `name` | letters, digits, `_`, `-`, `.` | must be given |
 | `kind` | the kind of store, such as `dynamodb`; it brings keys of its own | must be given |
-| `records` | how records are made: attribute by attribute, see below | this or `records_from` must be given |
+| `records` | how records are made: attribute by attribute, see below | this or `records_from` must be given, unless \
+the store `exists` |
 | `records_from` | a JSON Lines or CSV file beside the estate: its name, or `{file: clients.csv, types: {balance: \
 number}}`; types are `string`, `number`, `boolean`, `base64`, `set`, `json` | |
 | `share` | this store's weight in the drill's records | 1 |
@@ -32,9 +33,11 @@ number}}`; types are `string`, `number`, `boolean`, `base64`, `set`, `json` | |
 | `workload.inserts`, `workload.updates`, `workload.deletes`, `workload.erasures` | weights of the kinds of write; an \
 erasure removes a person's data for good and must never be undone by a restore | 3, 5, 1, 0 |
 | `protections` | a list in order of preference: a name, or `{name: {option: value}}` | must be given |
-| `objectives.rto`, `objectives.rpo` | what is demanded | must be given |
+| `objectives.rto`, `objectives.rpo` | what is demanded | must be given with records |
 | `production.size_gb`, `production.items` | the size to reckon with: a drill with few records predicts \
-durations for it | must be given |
+durations for it | must be given with records |
+| `exists` | the name that the store has in AWS, for `drills protect` and `drills restore`; drills make stores of \
+their own and never touch it | it is only drilled |
 
 Durations are written with their unit: `90s`, `15m`, `4h`, `1d`, `1h30m`. Numbers stay exact.
 """

@@ -78,6 +78,7 @@ class RecoveryProtection:
                 region=at.region,
                 as_of=moment,
                 handle={"table_arn": table_arn(at)},
+                since=window.earliest,
             )
         ]
 

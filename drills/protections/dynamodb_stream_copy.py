@@ -14,7 +14,7 @@ from typing import Any
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.site import Site
-from drills.stores.dynamodb_recovery import moment_within
+from drills.stores.dynamodb_recovery import moment_within, recovery_window
 from drills.stream_copy import (
     Options,
     Side,
@@ -88,11 +88,12 @@ class StreamCopyProtection:
             return []
         if before is None:
             as_of = vault_state(copy, _Clients(site)).as_of
-            return [] if as_of is None else [self._point(copy, "live", as_of)]
+            window = recovery_window(dynamodb, copy.copy_table)
+            return [] if as_of is None else [self._point(copy, "live", as_of, window.earliest if window else None)]
         moment = moment_within(site, dynamodb, copy.copy_table, before)
         return [] if moment is None else [self._point(copy, "recovery", moment)]
 
-    def _point(self, copy: StreamCopy, how: str, as_of: datetime) -> RecoveryPoint:
+    def _point(self, copy: StreamCopy, how: str, as_of: datetime, since: datetime | None = None) -> RecoveryPoint:
         return RecoveryPoint(
             id=f"{copy.copy_table}@{as_of:%Y-%m-%dT%H:%M:%SZ}" if how == "recovery" else f"{copy.copy_table}@live",
             protection=self.name,
@@ -102,6 +103,7 @@ class StreamCopyProtection:
             handle={"how": how, "table": copy.copy_table},
             # Shards are applied independently, and in production's recovery window the same holds for the copy.
             lag_seconds=float(copy.options.maximum_lag_seconds),
+            since=since,
         )
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:

@@ -39,6 +39,8 @@ PARTS = (
     "drills.simulator.functions",
     "drills.simulator.event_sources",
     "drills.simulator.schedules",
+    "drills.simulator.s3.versions",
+    "drills.simulator.s3.changes",
 )
 
 

@@ -12,6 +12,7 @@ from drills.clock import Clock
 from drills.errors import ProtectionError
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
+from drills.plugins import load_store_kind
 from drills.providers.interface import Call, World
 
 
@@ -111,7 +112,9 @@ class WorldSite:
         return self.world.client(service, role, region or self.region(role))
 
     def primary(self) -> Location:
-        return Location("production", self.account_id("production"), self.region("production"), self.name())
+        account, region = self.account_id("production"), self.region("production")
+        name = load_store_kind(self.store.kind).physical_name(self.name(), account, region)
+        return Location("production", account, region, name)
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
         self.world.every(seconds, action, until=lambda: not self.writing)

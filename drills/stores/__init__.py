@@ -48,6 +48,10 @@ class StoreKind(Protocol):
         """Epoch seconds at which the record expires, None when it does not."""
         ...
 
+    def physical_name(self, name: str, account: str, region: str) -> str:
+        """A name of the site's → what a store of this kind can be called there; always the same for the same."""
+        ...
+
     def provision(self, site: Site) -> Location:
         """Create the store in production as its config says; returns when it is usable."""
         ...

@@ -83,6 +83,9 @@ class DynamoDBKind:
 
     # --- A table's life
 
+    def physical_name(self, name: str, account: str, region: str) -> str:
+        return name
+
     def provision(self, site: Site) -> Location:
         config: TableConfig = site.store.config
         at = site.primary()

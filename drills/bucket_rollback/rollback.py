@@ -37,15 +37,15 @@ def roll_back(
 ) -> Report:
     """Put every key of the bucket, or of the prefix, back to its state at ``to``; nothing is destroyed.
 
-    ``to`` has a zone. S3 tells whole seconds, so what was written within the second of ``to`` counts as later. A deleted
-    key gets its delete marker taken away; an overwritten one gets its old version copied onto it; one that was born
-    later is set aside below a delete marker. What cannot come back is named in the report: versions deleted for good as
-    far as their traces tell, null versions overwritten while versioning was suspended, archived objects.
+    ``to`` has a zone. S3 tells whole seconds, so what was written within the second of ``to`` counts as later. A
+    deleted key gets its delete marker taken away; an overwritten one gets its old version copied onto it; one that was
+    born later is set aside below a delete marker. What cannot come back is named in the report: versions deleted for
+    good as far as their traces tell, null versions overwritten while versioning was suspended, archived objects.
 
     The keys are streamed: memory does not grow with the bucket. ``workers`` batches of keys are worked on at a time.
     ``checkpoint`` lets an interrupted run go on; it stays behind the first key that failed. ``progress`` is called with
-    the count of keys so far and the last one; ``tell`` with each outcome but ``kept``. ``owner`` is the account that the
-    bucket must belong to. ``copying``: further arguments of Copying, such as ``part_bytes``.
+    the count of keys so far and the last one; ``tell`` with each outcome but ``kept``. ``owner`` is the account that
+    the bucket must belong to. ``copying``: further arguments of Copying, such as ``part_bytes``.
 
     The workload may go on writing, but what it writes to a key before that key's turn is taken for later than ``to``.
     Raises RollBackRefused before anything is done, RollBackStopped with the key it stopped at, botocore's errors.

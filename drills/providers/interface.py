@@ -49,6 +49,10 @@ class World(Protocol):
         """A boto3 client with that account role's credentials; every call is told to the listener."""
         ...
 
+    def stranger(self, service: str, region: str) -> Any | None:
+        """A client of an account that is none of the estate's; None where there is no such account to act with."""
+        ...
+
     def listen(self, listener: Callable[[Call], None]) -> None: ...
 
     def every(self, seconds: float, action: Callable[[], None], until: Callable[[], bool]) -> None:

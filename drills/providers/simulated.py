@@ -16,6 +16,8 @@ from drills.simulator import SimulatedAWS
 
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4})
 
+STRANGERS = ("909090909090", "808080808080", "707070707070", "606060606060")
+"""Accounts of nobody in the estate, which has three: one of these is free."""
 ARNS: dict[str, Callable[[Location], str]] = {
     "dynamodb": lambda at: f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}",
     "s3": lambda at: f"arn:aws:s3:::{at.name}",
@@ -60,6 +62,11 @@ class SimulatedWorld:
             client = self._sessions[role].client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
             self._clients[key] = client
         return self._clients[key]
+
+    def stranger(self, service: str, region: str) -> Any:
+        ids = {account.id for account in self._estate.accounts.values()}
+        stranger = next(id for id in STRANGERS if id not in ids)
+        return self._aws.session(stranger).client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
 
     def listen(self, listener: Callable[[Call], None]) -> None:
         self._listeners.append(listener)

@@ -41,6 +41,8 @@ PARTS = (
     "drills.simulator.schedules",
     "drills.simulator.s3.versions",
     "drills.simulator.s3.changes",
+    "drills.simulator.s3.access",
+    "drills.simulator.s3.notifications",
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,6 +93,14 @@ class StoreKind(Protocol):
 
     def damage(self, site: Site, at: Location, variant: str) -> int:
         """Mangle records as a bug would (bulk_erase's variants); returns how many records were touched."""
+        ...
+
+    def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
+        """Make an empty store of that name in an account that is none of the estate's; whether that was done.
+
+        It is not where names are each account's own. ``stranger`` gives that account's client of a service in a
+        region, or None where there is no such account to act with.
+        """
         ...
 
     def destroy(self, site: Site, at: Location) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -107,6 +107,9 @@ class DynamoDBKind:
             indexes = [index.name for index in config.indexes if not index.local]
             put_autoscaling(site, at, indexes, wanted(indexes, scale.min, scale.max, scale.target_percent))
         return at
+
+    def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
+        return False
 
     def destroy(self, site: Site, at: Location) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)

@@ -59,5 +59,8 @@ def _overwrite(site: Site, dynamodb: Any, table: str, page: Sequence[Item]) -> i
 VARIANTS: Mapping[str, Callable[[Site, Any, str, Sequence[Item]], int]] = {
     "all": _delete_all,
     "filter": _delete_half,
+    "prefix": _delete_half,
     "overwrite": _overwrite,
+    "versions": _delete_all,
 }
+"""By the scenario's words. Items have no prefix and no older versions: such a bug does to them what the others do."""

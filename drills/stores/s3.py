@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from drills.errors import ProtectionError
@@ -61,6 +61,14 @@ class S3Kind:
         put_back(site, at, wanted(site.store.config))
         return at
 
+    def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
+        s3 = stranger("s3", at.region)
+        if s3 is None or exists(s3, at.name):
+            return False
+        where = _where(at.region)
+        s3.create_bucket(Bucket=at.name, **({"CreateBucketConfiguration": where} if where else {}))
+        return True
+
     def destroy(self, site: Site, at: Location) -> None:
         held = delete_bucket(site, at)
         if held:
@@ -112,7 +120,6 @@ class S3Kind:
 def make_bucket(site: Site, at: Location, *, lock: bool = False) -> None:
     """Make an empty bucket that carries the site's tags from the first. Raises ProtectionError if the name is taken."""
     s3 = client(site, at)
-    where = {} if at.region == NO_CONSTRAINT else {"LocationConstraint": at.region}
     taken = f"bucket {at.name} for account {at.account}, {at.region}: expected the name to be free, found a bucket."
     # In us-east-1 making a bucket that is one's own already succeeds, and would take it over.
     free = not exists(s3, at.name)
@@ -120,7 +127,7 @@ def make_bucket(site: Site, at: Location, *, lock: bool = False) -> None:
         if free:
             s3.create_bucket(
                 Bucket=at.name,
-                CreateBucketConfiguration={**where, "Tags": tag_list(site.tags)},
+                CreateBucketConfiguration={**_where(at.region), "Tags": tag_list(site.tags)},
                 ObjectOwnership="BucketOwnerEnforced",
                 ObjectLockEnabledForBucket=lock,
             )
@@ -132,6 +139,10 @@ def make_bucket(site: Site, at: Location, *, lock: bool = False) -> None:
         )
     # Older services than S3 itself take no tags when a bucket is made.
     s3.put_bucket_tagging(Bucket=at.name, Tagging={"TagSet": tag_list(site.tags)})
+
+
+def _where(region: str) -> dict[str, Any]:
+    return {} if region == NO_CONSTRAINT else {"LocationConstraint": region}
 
 
 kind = S3Kind()

@@ -21,6 +21,7 @@ def bring_back(
     bucket: str,
     to: datetime,
     *,
+    deletions_to: datetime | None = None,
     owner: str | None = None,
     retention: bool = False,
     workers: int = 8,
@@ -29,6 +30,8 @@ def bring_back(
     progress: Callable[[int, str], None] | None = None,
 ) -> Report:
     """Copy every object that the source had at ``to`` from the copy into ``bucket`` by the client ``target``.
+
+    ``deletions_to``: heed only deletions from before then; what a failure emptied was not deleted.
 
     The copy's delete markers say nothing, as it does not follow deletions; its register of deletions does. Metadata,
     content type, tags, storage class and, with ``retention``, the lock come along; encryption is the target bucket's.
@@ -49,8 +52,9 @@ def bring_back(
     after_key = checkpoint.last_key(job) if checkpoint is not None else ""
     doing, tally = Doing(vault, copy.copy_bucket, copy.vault_account, how, False), Tally(tell)
     listed = keys_of(vault, copy.copy_bucket, copy.options.prefix, after_key=after_key, owner=copy.vault_account)
+    decisions = _as_of(to, deletions_to or to, listed, registered(copy, clients))
     failures = 0
-    for batch, outcomes in in_order(doing, batches(_as_of(to, listed, registered(copy, clients))), workers):
+    for batch, outcomes in in_order(doing, batches(decisions), workers):
         tally.keys += batch.kept + len(batch.to_do)
         tally.kept(batch.kept)
         for outcome in outcomes:
@@ -66,7 +70,10 @@ def bring_back(
 
 
 def _as_of(
-    to: datetime, listed: Iterator[tuple[str, list[Entry]]], deletions: Iterator[Registered]
+    to: datetime,
+    deletions_to: datetime,
+    listed: Iterator[tuple[str, list[Entry]]],
+    deletions: Iterator[Registered],
 ) -> Iterator[Decision]:
     """Each key of the copy with its state at the moment: to be copied, or, where it was not there then, kept out."""
     known = next(deletions, None)
@@ -78,7 +85,7 @@ def _as_of(
         deleted = known.deletions if known is not None and known.key == key else ()
         before = (entry for entry in entries if not entry.marker and entry.modified < whole_second(to))
         state = next(before, None)
-        if state is None or deleted_by(to, state, deleted):
+        if state is None or deleted_by(deletions_to, state, deleted):
             yield Decision(key, "kept", entries[0])
         else:
             yield Decision(key, "copied", entries[0], state)

@@ -11,6 +11,8 @@ from drills.durations import seconds
 
 Side = Literal["production", "vault"]
 LockMode = Literal["governance", "compliance"]
+LOCK_MODE: LockMode = "governance"
+LOCK_DAYS = 30
 RESERVED = ".bucket-copy/"
 """Below this prefix the copy keeps what it must remember; it is never restored."""
 REGISTER = RESERVED + "deletions.jsonl"
@@ -29,10 +31,10 @@ class Clients(Protocol):
 class Options:
     """How a copy works."""
 
-    lock_mode: LockMode = "governance"
-    """Of the copy's default retention: ``governance`` can be lifted by the vault's own administrators, ``compliance`` by
-    nobody before its time."""
-    lock_days: int = 30
+    lock_mode: LockMode = LOCK_MODE
+    """Of the copy's default retention: ``governance`` can be lifted by the vault's own administrators, ``compliance``
+    by nobody before its time."""
+    lock_days: int = LOCK_DAYS
     """How long no version of the copy can be deleted, 1 to 36,500."""
     noncurrent_days: int = 0
     """After so many days a version that was written over is deleted from the copy; 0 keeps all. At least lock_days."""
@@ -54,7 +56,7 @@ class Options:
         for name in given:
             if name not in KNOWN:
                 raise ValueError(f"{name}: there is no such option; expected one of {', '.join(KNOWN)}")
-        lock_days = _whole(given, "lock_days", cls.lock_days, 1, 36_500)
+        lock_days = _whole(given, "lock_days", LOCK_DAYS, 1, 36_500)
         noncurrent_days = _whole(given, "noncurrent_days", 0, 0, 36_500)
         if 0 < noncurrent_days < lock_days:
             raise ValueError(
@@ -62,7 +64,7 @@ class Options:
                 f"earlier, found {noncurrent_days}"
             )
         return cls(
-            lock_mode=cast(LockMode, _word(given, "lock_mode", cls.lock_mode, ("governance", "compliance"))),
+            lock_mode=cast(LockMode, _word(given, "lock_mode", LOCK_MODE, ("governance", "compliance"))),
             lock_days=lock_days,
             noncurrent_days=noncurrent_days,
             prefix=_text(given, "prefix"),

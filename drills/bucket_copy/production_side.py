@@ -82,8 +82,8 @@ def put_rule(copy: BucketCopy, clients: Clients, replica_key: str | None) -> Non
     if others and found["Role"] != copy.role_arn:
         raise ProtectionError(
             f"bucket {copy.source_bucket}: expected no replication by another role, found {len(others)} rules by "
-            f"{found['Role']}. A bucket has one role for all its rules: let those rules use {copy.role_arn} (which then "
-            "needs their permissions), or take them away."
+            f"{found['Role']}. A bucket has one role for all its rules: let those rules use {copy.role_arn} (which "
+            "then needs their permissions), or take them away."
         )
     rule = wanted_rule(copy, replica_key)
     taken = {other.get("Priority") for other in others}

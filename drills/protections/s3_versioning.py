@@ -46,7 +46,7 @@ class VersioningProtection:
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         days, (s3, bucket) = _keep_days(options), _bucket(site)
         status = str(s3.get_bucket_versioning(**bucket).get("Status", "never enabled"))
-        short = [rule for rule in kept_for_less(s3, bucket, days)]
+        short = kept_for_less(s3, bucket, days)
         return [
             Finding("versioning.on", "pass" if status == "Enabled" else "fail", site.store.name, "Enabled", status),
             Finding(
@@ -110,7 +110,9 @@ class VersioningProtection:
             _set(site, "Enabled")
         site.modelled("s3.undelete")
         done = roll_back(s3, at.name, moment, owner=at.account, workers=workers(site, 16))
-        site.note("bucket_rollback.done", bucket=at.name, to=moment.isoformat(), keys=done.keys, **done.counts)
+        site.note(
+            "bucket_rollback.done", bucket=at.name, to=moment.isoformat(), keys=done.keys, counts=dict(done.counts)
+        )
         if done.counts["failed"]:
             first = done.named["failed"][0]
             raise ProtectionError(

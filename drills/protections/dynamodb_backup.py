@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import owner_tag
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import duration_seconds, only, whole_number
 from drills.site import Site
@@ -45,6 +46,11 @@ class BackupProtection:
     name = "dynamodb_backup"
     kind = "dynamodb"
     summary = "on-demand backups on a schedule, within the account; they outlive their table"
+    way_back: WayBack = "new_store"
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        at = site.primary()
+        return [Resource("backup, if one is due, of the table", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         Options.parse(options)

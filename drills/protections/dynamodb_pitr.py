@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import only, whole_number
 from drills.site import Site
@@ -33,6 +34,11 @@ class RecoveryProtection:
     name = "dynamodb_pitr"
     kind = "dynamodb"
     summary = "point-in-time recovery: any second of the last days, within the account"
+    way_back: WayBack = "new_store"
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        at, days = site.primary(), _period_days(options)
+        return [Resource(f"point-in-time recovery over {days} days of the table", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         _period_days(options)

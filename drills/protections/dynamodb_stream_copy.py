@@ -13,6 +13,7 @@ from typing import Any
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.protections import Resource, WayBack
 from drills.site import Site
 from drills.stores.dynamodb_recovery import moment_within, recovery_window
 from drills.stream_copy import (
@@ -21,6 +22,7 @@ from drills.stream_copy import (
     StreamCopy,
     backfill,
     deploy,
+    parts_of,
     refill,
     remove,
     status,
@@ -37,6 +39,10 @@ class StreamCopyProtection:
     name = "dynamodb_stream_copy"
     kind = "dynamodb"
     summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
+    way_back: WayBack = "new_store"
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        return [Resource(one.what, one.name, one.side, one.region) for one in parts_of(copy_of(site, options))]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         Options.parse(options)

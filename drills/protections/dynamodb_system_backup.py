@@ -11,6 +11,7 @@ from datetime import datetime
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_backup import backups_of
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import only
@@ -24,6 +25,10 @@ class SystemBackupProtection:
     name = "dynamodb_system_backup"
     kind = "dynamodb"
     summary = "what AWS keeps of a deleted table that had point-in-time recovery: its last state, for 35 days"
+    way_back: WayBack = "new_store"
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        return []
 
     def check(self, options: Mapping[str, JSON]) -> None:
         only(options)

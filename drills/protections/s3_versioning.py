@@ -15,6 +15,7 @@ from drills.bucket_rollback import keys_of, roll_back
 from drills.bucket_rollback.deciding import whole_second
 from drills.errors import PointUnreachable, ProtectionError
 from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.protections import Resource, WayBack
 from drills.protections.options import only, whole_number
 from drills.site import Site
 from drills.stores.dynamodb_recovery import last_second_before
@@ -36,6 +37,11 @@ class VersioningProtection:
     name = "s3_versioning"
     kind = "s3"
     summary = "versioning: the bucket rolled back in place by its own versions, within the account and region"
+    way_back: WayBack = "in_place"
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        at = site.primary()
+        return [Resource("versioning of the bucket", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         _keep_days(options)

@@ -25,9 +25,13 @@ CAPABILITIES = frozenset(
 MISSING = MappingProxyType(
     {
         "iam.organization_policies": "service and resource control policies of an organization are stored, not judged",
-        "iam.resource_policies": "of resource policies the trust of roles is judged; a bucket's as in moto, without "
-        "its principals and conditions; those of queues, keys, functions and tables are stored only",
-        "s3.ownership": "a bucket is open to every account whose own policies allow it, as in moto",
+        "iam.resource_policies": "of resource policies the trust of roles and those of buckets are judged, and a "
+        "key's where S3 replicates by it; those of queues, functions and tables are stored only",
+        "s3.access_points": "access points, multi-Region access points and access grants are stored, not judged",
+        "s3.acl_grantees": "of ACLs those for everybody and for the bucket's owner are judged; one for another account "
+        "by its canonical id is not, as in moto all accounts have the same",
+        "s3.new_bucket_defaults": "as in moto, a new bucket says nothing of object ownership and public access; AWS "
+        "disables its ACLs and blocks public access",
         "iam.conditions": "source addresses, resource tags, session tags and keys of services that drills do not use "
         "are not known; such a condition never allows and always denies",
         "iam.resources": "for services that drills do not use, the resource is what the call's first ARN names, else *",

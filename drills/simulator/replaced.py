@@ -42,6 +42,7 @@ PARTS = (
     "drills.simulator.s3.versions",
     "drills.simulator.s3.changes",
     "drills.simulator.s3.access",
+    "drills.simulator.s3.acls",
     "drills.simulator.s3.notifications",
 )
 

@@ -24,17 +24,6 @@ from tests.simulator.policies import (
 )
 
 
-def test_policies_of_buckets_are_judged_without_their_principals(simulated_aws: SimulatedAWS) -> None:
-    assert {"iam.resource_policies", "s3.ownership"} <= simulated_aws.missing.keys()
-    s3 = simulated_aws.session(ONE).client("s3")
-    s3.create_bucket(Bucket="drills")
-    stranger = simulated_aws.session(TWO).client("s3")
-    stranger.put_object(Bucket="drills", Key="a", Body=b"x")
-    others = {**deny("s3:*", "arn:aws:s3:::drills/*"), "Principal": {"AWS": "arn:aws:iam::333333333333:root"}}
-    s3.put_bucket_policy(Bucket="drills", Policy=document(others))
-    assert code_of(stranger.put_object, Bucket="drills", Key="a", Body=b"x") != ""
-
-
 def test_signatures_are_not_verified(simulated_aws: SimulatedAWS) -> None:
     assert "accounts.signatures" in simulated_aws.missing
     unsigned = boto3.client("s3", region_name="us-east-1", config=Config(signature_version=UNSIGNED))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from moto.s3.models import s3_backends
 
@@ -76,6 +76,7 @@ HEADER_KEYS = (
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
     "x-amz-copy-source",
+    "x-amz-metadata-directive",
 )
 KEY_IN_DELETION = re.compile(rb"<Object>.*?<Key>(.*?)</Key>(.*?)</Object>", re.DOTALL)
 
@@ -83,7 +84,8 @@ KEY_IN_DELETION = re.compile(rb"<Object>.*?<Key>(.*?)</Key>(.*?)</Object>", re.D
 def bucket_and_key(url: str) -> tuple[str, str]:
     """The bucket and the key that an S3 URL names, each empty when it names none."""
     parts = urlsplit(url)
-    path = unquote(parts.path).lstrip("/")
+    # A key may itself begin with a slash.
+    path = unquote(parts.path).removeprefix("/")
     found = VIRTUAL_HOST.match(parts.hostname or "")
     if found:
         return found["bucket"], path
@@ -139,6 +141,25 @@ def _keys(request: Request) -> dict[str, tuple[str, ...] | None]:
     keys["s3:versionid"] = (given["versionId"],) if "versionId" in given else None
     for name in HEADER_KEYS:
         keys[f"s3:{name}"] = (request.headers[name],) if name in request.headers else None
-    bucket = bucket_named(bucket_and_key(request.url)[0])
-    keys["s3:resourceaccount"] = (str(bucket.account_id),) if bucket is not None else None
+    name, key = bucket_and_key(request.url)
+    bucket = bucket_named(name)
+    owner = (str(bucket.account_id),) if bucket is not None else None
+    keys["s3:resourceaccount"] = keys["aws:resourceaccount"] = owner
+    keys.update(_keys_of_tags(request, bucket, key))
+    return keys
+
+
+def _keys_of_tags(request: Request, bucket: Any, key: str) -> dict[str, tuple[str, ...] | None]:
+    """The tags that the call brings, and those that are on the object already."""
+    brought = dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    keys: dict[str, tuple[str, ...] | None] = {
+        f"s3:requestobjecttag/{name.lower()}": (value,) for name, value in brought.items()
+    }
+    keys["s3:requestobjecttagkeys"] = tuple(brought) or None
+    version = None
+    if bucket is not None and key:
+        chosen = asked(request).get("versionId")
+        version = bucket.keys.find(key, chosen) if chosen else bucket.keys.latest(key)
+    for name, value in getattr(version, "tags", {}).items():
+        keys[f"s3:existingobjecttag/{name.lower()}"] = (value,)
     return keys

@@ -59,6 +59,8 @@ RECORD_FORMS = """\
 | `{set: {of: {choice: [red, green, blue]}, size: [1, 2]}}` | a set of different values |
 | `{map: {street: street_address, city: city}}` | a nested map |
 | `{either: [sentence, {const: null}]}` | one of several forms |
+| `{cycle: [{template: "a/{n}"}, {template: "b/{n}"}]}` | the forms in turn, by the record's number; in two stores \
+alike, so that one can name the other's keys |
 | `{const: ""}` | always the same, `null` included |
 | `{time: {from: -1h, to: 7d, as: iso}}` | a moment around the drill's start; `as` is `epoch` (seconds, as a time to \
 live needs; the default), `milliseconds` or `iso` |

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -83,9 +84,9 @@ def encoded(record: Mapping[str, Any]) -> bytes:
 
 
 def _text(value: Any, name: str) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"{name!r}: expected text, found {type(value).__name__}")
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"{name!r}: expected text or a number, found {type(value).__name__}")
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _utf8(text: str, name: str) -> bytes:
@@ -164,14 +165,12 @@ def checksum(sha256_hex: str) -> str:
 def trusted_sha256(answer: Mapping[str, Any]) -> str | None:
     """The SHA-256 of the whole object in hex, from a HEAD or GET with checksums; None where there is none to trust.
 
-    The checksum of an object that was uploaded in parts is made of those of its parts. S3 says so by its type and by
-    a number after it; where a service says neither, the entity tag of an upload in parts has the number.
+    The checksum of an object that was uploaded in parts is made of those of its parts, and S3 says so by its type. One
+    whose type is not told, as by services that only speak like S3, may be either, and is not trusted.
     Source: S3 user guide, Checking object integrity for data uploads.
     """
     found = answer.get("ChecksumSHA256")
-    kind = answer.get("ChecksumType")
-    whole = kind == "FULL_OBJECT" or (kind is None and "-" not in answer.get("ETag", "-"))
-    if not found or not whole:
+    if not found or answer.get("ChecksumType") != "FULL_OBJECT":
         return None
     try:
         digest = base64.b64decode(found, validate=True)

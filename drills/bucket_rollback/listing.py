@@ -57,9 +57,10 @@ def keys_of(
             by_key.setdefault(entry.key, []).append(entry)
         last = max(by_key, default=None)
         carried = by_key.pop(last) if last is not None and page.next is not None else []
-        for key in sorted(by_key):
+        for key in sorted(key for key in by_key if key > after_key):
+            # Some implementations of S3 begin with the key itself, and go on with its versions.
             yield key, newest_first(by_key[key])
-    if carried:
+    if carried and carried[0].key > after_key:
         yield carried[0].key, newest_first(carried)
 
 

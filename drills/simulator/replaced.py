@@ -43,6 +43,17 @@ PARTS = (
     "drills.simulator.s3.changes",
     "drills.simulator.s3.access",
     "drills.simulator.s3.acls",
+    "drills.simulator.s3.replication",
+    "drills.simulator.s3.replication_settings",
+    "drills.simulator.s3.calls",
+    "drills.simulator.s3.writing",
+    "drills.simulator.s3.reading",
+    "drills.simulator.s3.multipart",
+    "drills.simulator.s3.deleting",
+    "drills.simulator.s3.listing",
+    "drills.simulator.s3.listing_uploads",
+    "drills.simulator.s3.lock",
+    "drills.simulator.s3.tagging",
     "drills.simulator.s3.notifications",
 )
 

@@ -99,7 +99,7 @@ def says(bucket: Any, caller: Principal, need: Need, keys: Keys) -> Verdict:
     said: Verdict = "none"
     if policy:
         said = _policy_says(bucket, policy, caller, need, keys)
-    if said == "deny" or own is False and said == "allow":
+    if said == "deny":
         return said
     version = version_of(bucket, need, keys)
     if version is not None and need.action.startswith("s3:GetObject") and not _may_reach(bucket, version, caller):
@@ -226,7 +226,7 @@ def _principals(principal: Any) -> list[str]:
 
 @operation
 def put_bucket_policy(request: Request) -> Response | None:
-    """Refuse a policy that is none, that names nobody or what is not the bucket's, or that is public and must not be."""
+    """Refuse a policy that is none, that names nobody or what is not the bucket's, or a public one that is blocked."""
     name = bucket_and_key(request.url)[0]
     bucket = bucket_named(name)
     if bucket is None:

@@ -133,9 +133,10 @@ def delete(bucket: FakeBucket, name: str, *, cause: Cause = "user", by: str = ""
 
 def _place(bucket: FakeBucket, version: Version | Marker, keeping_id: str | None) -> None:
     """Give the version its id and its place in the order of writing."""
-    if keeping_id is not None and keeping_id != NULL:
+    if keeping_id is not None:
         version._version_id = keeping_id
-        version.sequence = _sequence_kept(keeping_id)
+        if version.sequence == UNWRITTEN:
+            version.sequence = _sequence_kept(keeping_id)
         return
     if version.sequence == UNWRITTEN:
         version.sequence = next(_sequence)
@@ -151,6 +152,9 @@ def _sequence_kept(identifier: str) -> int:
 
 
 def _tell(bucket: FakeBucket, version: Version | Marker, kind: Kind, cause: Cause, by: str) -> None:
+    for upload in bucket.multiparts.values():
+        if upload.key_name == version.name:
+            upload.touched = True
     if not observers:
         return
     change = ObjectChange(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from moto.moto_api._internal import mock_random
@@ -18,7 +19,10 @@ from drills.simulator.s3.documents import Document, Refused, invalid, malformed
 LIMIT = 1000
 RTC_MINUTES = 15
 ID_LENGTH = 255
-SCHEMA = "for this version of Cross Region Replication configuration schema. Please refer to S3 Developer Guide for more information."
+SCHEMA = (
+    "for this version of Cross Region Replication configuration schema. Please refer to S3 Developer Guide for more "
+    "information."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def _check_form(given: Document) -> None:
     destination = given.get("Destination") or {}
     if given.get("Status") not in ("Enabled", "Disabled") or not str(destination.get("Bucket", "")).startswith("arn:"):
         raise malformed()
-    if "Filter" in given and "Prefix" in given or len(str(given["ID"])) > ID_LENGTH:
+    if {"Filter", "Prefix"} <= given.keys() or len(str(given["ID"])) > ID_LENGTH:
         raise malformed()
     if "ExistingObjectReplication" in given:
         raise invalid(
@@ -185,8 +189,8 @@ def _check_together(given: list[Document], made: tuple[Rule, ...]) -> None:
     if any(newer) and not all(newer):
         raise invalid("Rules with a Filter and rules without one cannot be in one replication configuration")
     if not any(newer):
-        return _check_older(made)
-    if len({rule.priority for rule in made}) < len(made):
+        _check_older(made)
+    elif len({rule.priority for rule in made}) < len(made):
         raise Refused("InvalidArgument", "Priority must be unique: found the same priority for more than one rule")
 
 
@@ -195,7 +199,7 @@ def _check_older(made: tuple[Rule, ...]) -> None:
     if len({rule.destination for rule in made}) > 1:
         raise invalid("All rules must specify the same destination bucket, unless they have a Filter")
     ordered = sorted(rule.prefix for rule in made)
-    for shorter, longer in zip(ordered, ordered[1:], strict=False):
+    for shorter, longer in pairwise(ordered):
         if longer.startswith(shorter):
             raise invalid(f"Found overlapping prefixes '{shorter}' and '{longer}' for rules of one configuration")
 

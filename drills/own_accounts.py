@@ -57,6 +57,7 @@ class OwnAccounts:
         self._sessions: dict[AccountRole, boto3.Session] = {}
         self._clients: dict[tuple[str, AccountRole, str], Any] = {}
         self._loader = botocore.session.Session().get_component("data_loader")
+        self._asked_in: dict[AccountRole, str] = {}
         self.unreachable: dict[AccountRole, str] = {}
         """Why a role cannot be used, for those that could be done without."""
 
@@ -69,9 +70,11 @@ class OwnAccounts:
             self._clients[key] = self._client(self._session(role), service, region)
         return self._clients[key]
 
-    def verify(self, needed: Collection[AccountRole]) -> None:
+    def verify(self, needed: Collection[AccountRole], region: str | None = None) -> None:
         """Ask each account for its id. Raises UsageError for one that is another than the estate's, and for a role in
-        ``needed`` that cannot be reached; others are put down as unreachable."""
+        ``needed`` that cannot be reached; others are put down as unreachable. ``region``: where those in ``needed`` are
+        asked, if it is not their home region."""
+        self._asked_in = dict.fromkeys(needed, region) if region else {}
         for role in self._estate.accounts:
             try:
                 found = self._found(role)
@@ -89,6 +92,9 @@ class OwnAccounts:
                     f"{role} of the estate {self._estate.name}. Correct the profile or the role, or give "
                     f"accounts.{role}.id if another account is meant. Nothing was done."
                 )
+        if len(self.unreachable) == len(self._estate.accounts):
+            reasons = "\n".join(f"  {role}: {reason}" for role, reason in self.unreachable.items())
+            raise UsageError(f"{self._given.file}: no account can be reached. Nothing was done.\n{reasons}")
 
     def _found(self, role: AccountRole) -> str:
         if role not in self._given.accesses:
@@ -96,8 +102,11 @@ class OwnAccounts:
                 f"{self._given.file}: expected accounts.{role}, which this command needs, found no such key. Add it "
                 "with a profile or a role_arn. Nothing was done."
             )
-        sts = self._client(self._session(role), "sts", self._estate.accounts[role].region)
+        sts = self._client(self._session(role), "sts", self._sts_region(role))
         return str(sts.get_caller_identity()["Account"])
+
+    def _sts_region(self, role: AccountRole) -> str:
+        return self._asked_in.get(role) or self._estate.accounts[role].region
 
     def _not_in(self, role: AccountRole, reason: str) -> str:
         access = self._given.accesses[role]
@@ -117,7 +126,7 @@ class OwnAccounts:
             access, account = self._given.accesses[role], self._estate.accounts[role]
             base = self._base(role, access)
             if access.role_arn is not None:
-                base = self._assuming(role, access, base, account.region)
+                base = self._assuming(role, access, base, self._sts_region(role))
             session = boto3.Session(botocore_session=base, region_name=account.region)
             tell_of_calls(session, role, account.id, self._clock, self._listener)
             self._sessions[role] = session

@@ -33,7 +33,11 @@ RETRIES = {"mode": "standard", "total_max_attempts": 6}
 
 
 def told(error: Exception) -> str:
-    """An error of boto3's on one line, without what may be secret."""
+    """An error of boto3's on one line, without what may be secret and without a full stop."""
+    return _told(error).rstrip(".")
+
+
+def _told(error: Exception) -> str:
     if isinstance(error, ClientError):
         code, message = error.response["Error"].get("Code", "?"), error.response["Error"].get("Message", "")
         return f"{error.operation_name} was answered {code}: {_first_line(message)}"
@@ -82,7 +86,7 @@ class OwnAccounts:
                 reason = told(error)
                 if role in needed:
                     known = isinstance(error, UsageError)
-                    raise UsageError(reason if known else self._not_in(role, reason)) from None
+                    raise UsageError(str(error) if known else self._not_in(role, reason)) from None
                 self.unreachable[role] = reason
                 continue
             expected = self._estate.accounts[role].id

@@ -131,7 +131,7 @@ def there(site: Site, at: Location) -> Mapping[str, JSON] | None:
         code = error.response["Error"]["Code"]
         if code in GONE:
             return None
-        raise ProtectionError(f"{at.name} in account {at.account}, {at.region}: {told(error)}") from error
+        raise ProtectionError(f"{at.name} in account {at.account}, {at.region}: {told(error)}.") from error
 
 
 def existing(site: Site) -> Mapping[str, JSON]:

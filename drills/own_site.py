@@ -13,6 +13,7 @@ from drills.model import AccountRole, Estate, Location, Store
 from drills.own_accounts import OwnAccounts
 from drills.ownership import MANAGED_TAG
 
+TOLD_SECONDS = 30
 Progress = Callable[[str], None]
 
 
@@ -70,6 +71,7 @@ class OwnSite:
 
     def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
         began = self.clock.now()
+        tell_after = timedelta(0)
         while not ready():
             waited = self.clock.now() - began
             if waited >= timedelta(seconds=limit_seconds):
@@ -77,7 +79,11 @@ class OwnSite:
                     f"{what}: expected it within {written(limit_seconds)}, and it was not there. Look at the "
                     "resource's state in its account; once that is in order the command can be repeated."
                 )
-            self._progress(f"{self.store.name}: waiting for {what} ({written(waited.total_seconds())})")
+            if waited >= tell_after:
+                # Less and less often: where there is no terminal each of these is a line.
+                so_far = f" ({written(waited.total_seconds())} so far)" if waited else ""
+                self._progress(f"{self.store.name}: waiting for {what}{so_far}")
+                tell_after = max(waited * 2, timedelta(seconds=TOLD_SECONDS))
             self.clock.sleep(every_seconds)
 
     def note(self, kind: str, **data: Any) -> None:

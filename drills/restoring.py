@@ -116,6 +116,9 @@ def _usable(
 ) -> RecoveryPoint | str:
     """The newest point that will do, or why none does."""
     way = way_back(use)
+    into: Sequence[AccountRole] = getattr(use.protection, "restores_into", (place.role,))
+    if place.role not in into:
+        return f"it restores into the {' or '.join(into)} account only"
     if way == "in_place" and to is None:
         return "it puts the store back in place as it was at a moment: say which with --to"
     if way == "in_place" and not asked.in_place:
@@ -162,7 +165,7 @@ def _chosen(
     try:
         taken = there(site, at) is not None
     except ProtectionError as error:
-        raise UsageError(f"{error}. Give another name with --as. Nothing was done.") from error
+        raise UsageError(f"{error} Give another name with --as. Nothing was done.") from error
     if taken:
         raise UsageError(
             f"{name} in account {account}, {place.region}: expected the name of the restored store to be free, found "

@@ -37,6 +37,8 @@ class Protection(Protocol):
     kind: str
     summary: str
     way_back: WayBack
+    restores_into: Sequence[AccountRole]
+    """The accounts that a store can be restored into."""
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         """What ``set_up`` makes and changes where nothing of it is there yet. Calls nothing."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import owner_tag
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
@@ -47,6 +47,7 @@ class BackupProtection:
     kind = "dynamodb"
     summary = "on-demand backups on a schedule, within the account; they outlive their table"
     way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         at = site.primary()

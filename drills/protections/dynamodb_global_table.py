@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.errors import PointUnreachable, ProtectionError
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts
 from drills.protections.options import only, region
@@ -29,6 +29,7 @@ class GlobalTableProtection:
     kind = "dynamodb"
     summary = "a replica in another region of the account; erases replicate, so it is no backup"
     way_back: WayBack = "live_copy"
+    restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         replica = _replica(site, options)

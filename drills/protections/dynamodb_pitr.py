@@ -12,7 +12,7 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import only, whole_number
@@ -35,6 +35,7 @@ class RecoveryProtection:
     kind = "dynamodb"
     summary = "point-in-time recovery: any second of the last days, within the account"
     way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         at, days = site.primary(), _period_days(options)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.errors import PointUnreachable
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.protections import Resource, WayBack
 from drills.site import Site
 from drills.stores.dynamodb_recovery import moment_within, recovery_window
@@ -40,6 +40,7 @@ class StreamCopyProtection:
     kind = "dynamodb"
     summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
     way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production", "recovery")
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         return [Resource(one.what, one.name, one.side, one.region) for one in parts_of(copy_of(site, options))]

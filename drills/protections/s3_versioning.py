@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from drills.bucket_rollback import keys_of, roll_back
 from drills.bucket_rollback.deciding import whole_second
 from drills.errors import PointUnreachable, ProtectionError
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.protections import Resource, WayBack
 from drills.protections.options import only, whole_number
 from drills.site import Site
@@ -38,6 +38,7 @@ class VersioningProtection:
     kind = "s3"
     summary = "versioning: the bucket rolled back in place by its own versions, within the account and region"
     way_back: WayBack = "in_place"
+    restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
         at = site.primary()

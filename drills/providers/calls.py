@@ -25,6 +25,7 @@ NAMES_OF_RESOURCES = (
     "RuleName",
     "Rule",
     "AlarmName",
+    "ResourceId",
     "Name",
 )
 """Request parameters that name what a call is about, most telling first."""

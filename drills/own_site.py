@@ -21,7 +21,7 @@ class OwnSite:
     """See drills.site.Site. One store that exists; nothing is ever destroyed through it."""
 
     capabilities: frozenset[str] = frozenset()
-    """What simulations may lack; AWS itself lacks nothing that a protection asks for."""
+    """Nothing is relied on that an endpoint may lack: what a protection can do by its own means it does so."""
 
     def __init__(self, accounts: OwnAccounts, estate: Estate, store: Store, clock: Clock, progress: Progress) -> None:
         if store.exists is None:

@@ -31,8 +31,9 @@ from drills.bucket_copy import (
 from drills.bucket_copy.status import age_seconds
 from drills.bucket_copy.vault_side import exists
 from drills.errors import ProtectionError
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.ownership import refuse_outside_a_drill
+from drills.protections import Resource, WayBack
 from drills.protections.s3_versioning import kept_for_less, workers
 from drills.site import Site
 from drills.stores.dynamodb_recovery import last_second_before
@@ -54,6 +55,19 @@ class ReplicationProtection:
     name = "s3_replication"
     kind = "s3"
     summary = "a locked copy in the vault account, kept by replication, that follows no deletion"
+    way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production", "recovery")
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        copy = copy_of(site, options)
+        here, there = copy.source_region, copy.vault_region
+        return [
+            Resource("versioning of the bucket", copy.source_bucket, "production", here),
+            Resource("locked bucket with the copy", copy.copy_bucket, "vault", there),
+            Resource("key of the copy, if the bucket encrypts by KMS,", copy.key_alias, "vault", there),
+            Resource("role of the replication", copy.role, "production", here),
+            Resource("replication rule of the bucket", copy.source_bucket, "production", here),
+        ]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         Options.parse(options)
@@ -114,7 +128,7 @@ class ReplicationProtection:
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
         copy, clients = copy_of(site, options), _Clients(site)
         account = site.account_id(to.role)
-        at = Location(to.role, account, to.region, bucket_name(name, account, to.region))
+        at = Location(to.role, account, to.region, name)
         now = site.clock.now()
         if point.handle["how"] == "live":
             # What the copy has is good to the last version; only what the failure emptied counts as never deleted.

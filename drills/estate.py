@@ -41,6 +41,7 @@ from drills.model import (
 from drills.record_drawing import Record
 from drills.record_file import FileRecords, RecordsFrom, read_file
 from drills.records import RecordsSpec, make_records, read_attributes, with_keys
+from drills.references_in_estate import read_references
 from drills.stores import StoreKind
 from drills.suggestions import did_you_mean, nearest
 
@@ -112,6 +113,9 @@ class _Reading:
         if part is None:
             return None
         self._check_response(part.response)
+        references, wrong = read_references(part.references, stores)
+        # A reference may name the store whose name is wrong.
+        self.complaints += wrong if self.all_named else []
         accounts = self._accounts(part.accounts)
         if self.complaints:
             return None
@@ -124,6 +128,7 @@ class _Reading:
             response=Response(part.response.detect, part.response.decide, part.response.cut_over),
             workload_minutes=part.workload_minutes,
             source=source,
+            references=references,
         )
 
     # --- Accounts and response

@@ -124,6 +124,13 @@ class ResponsePart(Checked):
     cut_over: Duration = 0.0
 
 
+class ReferencePart(Checked):
+    """One attribute that names the records of another store."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+
+
 class EstatePart(Checked):
     """The keys of the file itself."""
 
@@ -132,5 +139,6 @@ class EstatePart(Checked):
     accounts: AccountsPart = AccountsPart()
     stores: Annotated[list[Any], Field(min_length=1)]
     modules: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    references: list[ReferencePart] = Field(default_factory=list)
     response: ResponsePart = ResponsePart()
     workload_minutes: Annotated[float, Field(gt=0, le=100_000)] = 30.0

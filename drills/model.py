@@ -108,6 +108,18 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """An attribute of one store's records that names records of another by their key.
+
+    ``attribute`` is a name, or a path of names with dots where it lies within a map.
+    """
+
+    store: str
+    attribute: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """How people respond. ``detect_seconds`` by scenario name, with ``default`` for the others."""
 
@@ -133,6 +145,7 @@ class Estate:
     workload_minutes: float
     source: str
     """The estate file as it was read, for the evidence."""
+    references: tuple[Reference, ...] = ()
 
 
 # --- Where things lie ----------------------------------------------------------------------------------------------

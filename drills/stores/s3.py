@@ -17,7 +17,7 @@ from drills.stores.s3_objects import body_of, encoded, key_of, parsed
 from drills.stores.s3_probe import probe_bucket
 from drills.stores.s3_reading import read_bucket
 from drills.stores.s3_settings import put_back, settings_of, wanted
-from drills.stores.s3_writing import erase_key, put_object, write_object
+from drills.stores.s3_writing import erase_keys, put_object, write_object
 
 NO_CONSTRAINT = "us-east-1"
 """The one region that is not named when a bucket is made. Source: S3 API reference, CreateBucket."""
@@ -94,9 +94,7 @@ class S3Kind:
     def erase(self, site: Site, at: Location, keys: Sequence[str]) -> None:
         if keys:
             guard(site, at, "erasing from")
-            s3 = client(site, at)
-            for key in dict.fromkeys(keys):
-                erase_key(s3, at.name, key, site.clock)
+            erase_keys(client(site, at), at.name, dict.fromkeys(keys), site.clock)
 
     def purge_expired(self, site: Site, at: Location) -> int:
         """Nothing has a moment of expiry of its own."""

@@ -19,6 +19,7 @@ from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.site import Site
 
 NOT_THERE = frozenset({"NoSuchBucket", "404", "NotFound"})
+NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest"})
 LOCKED = frozenset({"AccessDenied", "InvalidRequest"})
 """What S3 says of a version that Object Lock holds."""
 DELETED_AT_ONCE = 1_000
@@ -132,10 +133,21 @@ def versions_of(s3: Any, bucket: str, key: str) -> list[ObjectVersion]:
     return sorted(found, key=lambda version: version.is_latest)
 
 
+def is_locking(s3: Any, bucket: str) -> bool:
+    """Whether Object Lock is on. S3 takes the header that overrules GOVERNANCE only where it is."""
+    try:
+        found = s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    except ClientError as error:
+        if error_code(error) in NO_LOCK:
+            return False
+        raise
+    return bool(found.get("ObjectLockEnabled") == "Enabled")
+
+
 def delete_versions(
-    s3: Any, bucket: str, versions: Iterable[ObjectVersion], clock: Clock, *, bypass: bool = True
+    s3: Any, bucket: str, versions: Iterable[ObjectVersion], clock: Clock, *, bypass: bool
 ) -> list[ObjectVersion]:
-    """Delete versions for good; returns those that Object Lock holds, in GOVERNANCE mode only without ``bypass``."""
+    """Delete versions for good; returns those that Object Lock holds: with ``bypass`` none in GOVERNANCE mode."""
     entries = ({"Key": version.key, "VersionId": version.id} for version in versions)
     held = _delete(s3, bucket, entries, clock, **({"BypassGovernanceRetention": True} if bypass else {}))
     return [ObjectVersion(entry["Key"], entry["VersionId"], False, False) for entry in held]
@@ -191,11 +203,12 @@ def delete_bucket(site: Site, at: Location, deed: str = "deleting") -> Sequence[
         for upload in page.get("Uploads", []):
             with suppress(s3.exceptions.NoSuchUpload):
                 s3.abort_multipart_upload(Bucket=at.name, Key=upload["Key"], UploadId=upload["UploadId"])
+    bypass = is_locking(s3, at.name)
     held = [
         version
         for page in version_pages(s3, at.name)
-        for version in delete_versions(s3, at.name, page, site.clock)
-    ]  # fmt: skip
+        for version in delete_versions(s3, at.name, page, site.clock, bypass=bypass)
+    ]
     if not held:
         s3.delete_bucket(Bucket=at.name)
     return held

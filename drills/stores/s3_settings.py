@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from drills.history import canonical
 from drills.model import JSON, Location
 from drills.site import Site
-from drills.stores.s3_buckets import client, error_code, guard, refused, tag_list, tags_of
+from drills.stores.s3_buckets import NO_LOCK, client, error_code, guard, refused, tag_list, tags_of
 from drills.stores.s3_config import BucketConfig, LifecycleRule
 from drills.stores.s3_replication import put_replication, replication_of
 
@@ -28,7 +28,6 @@ PUBLIC_ACCESS = {
     "block_policy": "BlockPublicPolicy",
     "restrict": "RestrictPublicBuckets",
 }
-NO_LOCK = ("ObjectLockConfigurationNotFoundError", "InvalidRequest")
 DEFAULT_ENCRYPTION: Mapping[str, JSON] = {"algorithm": "AES256", "key": None, "bucket_key": False}
 """Since January 2023, of every bucket. Source: S3 user guide, Setting default server-side encryption behavior."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from drills.clock import Clock
 from drills.errors import ProtectionError
 from drills.model import Write
-from drills.stores.s3_buckets import delete_versions, error_code, versions_of
+from drills.stores.s3_buckets import delete_versions, error_code, is_locking, versions_of
 from drills.stores.s3_objects import ARCHIVED, checksum, parsed, put_arguments, trusted_sha256
 
 PART_BYTES = 5 * 1024 * 1024
@@ -25,7 +25,7 @@ IN_PARTS_EVERY, COPIED_EVERY = 9, 4
 def write_object(s3: Any, bucket: str, write: Write, body: bytes | None, clock: Clock) -> None:
     """Send one write. How a put is sent follows from its sequence, so that a seed gives the same calls."""
     if write.kind == "erase":
-        erase_key(s3, bucket, write.key, clock)
+        erase_keys(s3, bucket, [write.key], clock)
     elif write.item is None or body is None:
         s3.delete_object(Bucket=bucket, Key=write.key)
     elif body and write.sequence % IN_PARTS_EVERY == 0:
@@ -84,16 +84,18 @@ def _copied(s3: Any, bucket: str, key: str, item: Mapping[str, Any]) -> bool:
     return True
 
 
-def erase_key(s3: Any, bucket: str, key: str, clock: Clock) -> None:
-    """Erase a person's object: every version of it, so that nobody brings it back from an older one.
+def erase_keys(s3: Any, bucket: str, keys: Iterable[str], clock: Clock) -> None:
+    """Erase persons' objects: every version of them, so that nobody brings them back from an older one.
 
     Raises ProtectionError where Object Lock in COMPLIANCE mode holds a version: what the law wants erased and what the
     bucket must keep is for people to decide.
     """
-    held = delete_versions(s3, bucket, versions_of(s3, bucket, key), clock)
+    bypass = is_locking(s3, bucket)
+    versions = (version for key in keys for version in versions_of(s3, bucket, key))
+    held = delete_versions(s3, bucket, versions, clock, bypass=bypass)
     if held:
         raise ProtectionError(
-            f"object {key} of bucket {bucket}: expected every version to be erased, found {len(held)} held by Object "
-            "Lock until its retention ends. Keep what persons may have erased in a bucket without a default retention "
-            "in COMPLIANCE mode, or shorten it."
+            f"bucket {bucket}: expected every version of {held[0].key} to be erased, found {len(held)} in all held by "
+            "Object Lock until their retention ends. Keep what persons may have erased in a bucket without a default "
+            "retention in COMPLIANCE mode, or shorten it."
         )

@@ -20,6 +20,9 @@ CAPABILITIES = frozenset(
         "iam.identity_policies",
         "lambda.event_sources",
         "regions.outage",
+        "s3.checksums",
+        "s3.object_lock",
+        "s3.versioning",
     }
 )
 MISSING = MappingProxyType(
@@ -38,7 +41,6 @@ MISSING = MappingProxyType(
         "iam.aws_managed_policies": "policies that AWS itself provides are not there to be attached",
         "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
         "sts.federation": "the trust that web identities and SAML rest on is not judged; session tags are forgotten",
-        "s3.partial_denial": "a deletion of several objects of which one is denied is refused as a whole",
         "accounts.signatures": "signatures and session tokens are not verified; a call without one, or with an access "
         "key that nobody issued here, is that of an administrator of moto's default account",
         "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
@@ -53,9 +55,10 @@ MISSING = MappingProxyType(
         "lambda.tumbling_windows": "a mapping with a tumbling window is refused",
         "s3.replication": "buckets do not replicate",
         "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
-        "s3.versioning": "as in moto, suspending the versioning of a bucket and writing again destroys older versions, "
-        "and deleting while listing versions skips some",
-        "s3.object_lock": "as in moto, retention can be shortened and versioning suspended in a locked bucket",
+        "s3.mfa_delete": "MFA delete is not simulated: whoever may delete a version needs no second factor",
+        "s3.access_logs": "server access logs are written for calls about buckets, not for those about objects",
+        "s3.customer_keys": "encryption with keys that the customer sends (SSE-C) is not carried out",
+        "s3.redirects": "a bucket answers at the endpoint of every region, without redirects to its own",
         "rds": "databases and snapshots are moto's: available at once, without rows, sharing rules, windows or keys",
         "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
         "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and "

@@ -27,6 +27,8 @@ OPEN_TO_ALL = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 """They need no permission. Source: STS API reference."""
 ASSUMING = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"})
 """Judged together with the role's trust, where the role is assumed."""
+KEY_BY_KEY = frozenset({"s3:DeleteObjects"})
+"""Each key is judged by itself, where it is deleted."""
 
 
 def denial(request: Request) -> str | None:
@@ -36,7 +38,7 @@ def denial(request: Request) -> str | None:
         return "Access Denied"
     if principal.administrator and not principal.session_policies and not access.concerns(request):
         return None
-    if f"{request.service}:{request.operation}" in OPEN_TO_ALL | ASSUMING:
+    if f"{request.service}:{request.operation}" in OPEN_TO_ALL | ASSUMING | KEY_BY_KEY:
         return None
     shared = keys_of(request, current().clock.now())
     for need in needs_of(request):

@@ -66,14 +66,6 @@ def test_a_role_made_again_is_trusted_again(simulated_aws: SimulatedAWS) -> None
     assert assumed(again, target).client("sts").get_caller_identity()["Account"] == TWO
 
 
-def test_deletions_are_denied_as_a_whole(simulated_aws: SimulatedAWS) -> None:
-    assert "s3.partial_denial" in simulated_aws.missing
-    simulated_aws.session(ONE).client("s3").create_bucket(Bucket="drills")
-    s3 = as_role(simulated_aws, allow("s3:DeleteObject", "arn:aws:s3:::drills/mine/*")).client("s3")
-    keys: Any = {"Objects": [{"Key": "mine/a"}, {"Key": "theirs/a"}]}
-    assert code_of(s3.delete_objects, Bucket="drills", Delete=keys) == "AccessDenied"
-
-
 def test_buckets_do_not_replicate_and_databases_are_there_at_once(simulated_aws: SimulatedAWS) -> None:
     assert {"s3.replication", "rds"} <= simulated_aws.missing.keys()
     rds = simulated_aws.session(ONE, REGION).client("rds")

@@ -78,7 +78,6 @@ HEADER_KEYS = (
     "x-amz-copy-source",
     "x-amz-metadata-directive",
 )
-KEY_IN_DELETION = re.compile(rb"<Object>.*?<Key>(.*?)</Key>(.*?)</Object>", re.DOTALL)
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:
@@ -102,17 +101,19 @@ def bucket_named(name: str) -> Any | None:
 
 
 def needs(request: Request) -> Iterator[Need]:
+    if CONTROL in urlsplit(request.url).netloc:
+        yield from _needs_of_control(request)
+        return
     bucket, key = bucket_and_key(request.url)
     keys = _keys(request)
     if request.operation == "DeleteObjects":
-        for text, rest in KEY_IN_DELETION.findall(request.body):
-            name = "DeleteObjectVersion" if b"<VersionId>" in rest else "DeleteObject"
-            yield Need(f"s3:{name}", _arn(request, bucket, text.decode()), keys)
-        return
+        return  # Each key needs its own, as need_of_deletion says.
     name = ACTIONS.get(request.operation, request.operation)
     if "versionId" in asked(request):
         name = OF_VERSION.get(name, name)
     yield Need(f"s3:{name}", _arn(request, bucket, key), keys)
+    if request.operation == "PutBucketReplication":
+        yield from _passing(request, ROLE_OF_RULES, "s3.amazonaws.com")
     if request.operation in ("CopyObject", "UploadPartCopy"):
         source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/")
         path, _, version = source.partition("?versionId=")
@@ -121,6 +122,30 @@ def needs(request: Request) -> Iterator[Need]:
         for header, extra in (("x-amz-tagging", "PutObjectTagging"), ("x-amz-acl", "PutObjectAcl")):
             if request.headers.get(header):
                 yield Need(f"s3:{extra}", _arn(request, bucket, key), keys)
+
+
+def need_of_deletion(request: Request, bucket: str, key: str, version_id: str | None) -> Need:
+    """What the deletion of one of several objects needs."""
+    chosen = (version_id,) if version_id is not None else None
+    name = "DeleteObject" if version_id is None else "DeleteObjectVersion"
+    return Need(f"s3:{name}", _arn(request, bucket, key), {**_keys(request), "s3:versionid": chosen})
+
+
+def _needs_of_control(request: Request) -> Iterator[Need]:
+    """Of S3 Control's calls: a job is a resource of its own, anything else the account's."""
+    found = JOB_IN_PATH.search(urlsplit(request.url).path)
+    name = CONTROL_ACTIONS.get(request.operation, request.operation)
+    where = f"arn:{_partition(request)}:s3:{request.region}:{request.account}:job"
+    yield Need(f"s3:{name}", f"{where}/{found[1]}" if found else "*", {})
+    if request.operation == "CreateJob":
+        yield from _passing(request, ROLE_OF_JOB, "batchoperations.s3.amazonaws.com")
+
+
+def _passing(request: Request, named: re.Pattern[bytes], service: str) -> Iterator[Need]:
+    """The role that the call hands to S3."""
+    role = named.search(request.body)
+    if role is not None:
+        yield Need("iam:PassRole", role[1].decode("utf-8", "replace").strip(), {"iam:passedtoservice": (service,)})
 
 
 def _partition(request: Request) -> str:

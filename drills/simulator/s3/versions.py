@@ -24,6 +24,9 @@ from drills.simulator.s3.identifiers import NULL, sequence_of
 UNWRITTEN = -1
 ARCHIVE_TRANSITIONS: list[tuple[str | None, str]] = [(None, "IN_PROGRESS"), ("IN_PROGRESS", "RESTORED")]
 
+PRIVATE = get_canned_acl("private")
+"""One for all: an ACL is replaced, never changed."""
+
 
 class Version(FakeKey):  # type: ignore[misc]
     """One version of an object: moto's, with its bytes, tags and parts in itself.
@@ -50,7 +53,7 @@ class Version(FakeKey):  # type: ignore[misc]
         self.tags: dict[str, str] = {}
         self.parts: tuple[Any, ...] = ()
         self.last_modified: datetime = utcnow()
-        self.acl: FakeAcl | None = get_canned_acl("private")
+        self.acl: FakeAcl | None = PRIVATE
         self.website_redirect_location: str | None = None
         self.checksum_algorithm: str | None = None
         self.checksum_value: str | None = None

@@ -78,6 +78,24 @@ HEADER_KEYS = (
     "x-amz-copy-source",
     "x-amz-metadata-directive",
 )
+CONTROL = ".s3-control."
+CONTROL_ACTIONS = {
+    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
+}
+JOB_IN_PATH = re.compile(r"/jobs/([^/]+)")
+ROLE_OF_JOB = re.compile(rb"<RoleArn>(.*?)</RoleArn>")
+ROLE_OF_RULES = re.compile(rb"<Role>(.*?)</Role>")
+CONTROL = "s3-control"
+CONTROL_ACTIONS = {
+    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+}
+JOB_IN_PATH = re.compile(r"/jobs/([^/]+)")
+ROLE_OF_RULES = re.compile(rb"<Role>(.*?)</Role>", re.DOTALL)
+ROLE_OF_JOB = re.compile(rb"<RoleArn>(.*?)</RoleArn>", re.DOTALL)
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:

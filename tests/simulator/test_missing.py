@@ -15,7 +15,6 @@ from tests.simulator.policies import (
     REGION,
     TWO,
     allow,
-    as_role,
     assumed,
     code_of,
     deny,

@@ -99,5 +99,38 @@ global indexes | on_demand |
 `memory_mb`, `tombstone_hours`, `alarm_topic` of its function and feed | 35, 300; 1, 100, 0, 82800, 60, 256, 72, none |
 """
 
-REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, RECORD_FORMS) if part)
+S3_KEYS = """\
+| key of an `s3` store | what it says | when left out |
+|---|---|---|
+| `versioning` | `enabled`, `suspended` or `off` | enabled |
+| `lifecycle` | a list of rules, each with `id` and what it does: `expire_days`, `expired_markers: true`, \
+`noncurrent_days` with or without `newer_noncurrent`, `abort_uploads_days`, `transition: {days: 30, storage_class: \
+STANDARD_IA}`; for all objects, or those of a `prefix` and with `tags`; `enabled: false` keeps a rule without using \
+it | none |
+| `encryption` | how new objects are encrypted: `sse-s3` | sse-s3 |
+| `tags` | tags by name | none |
+| `object_lock` | the retention of every new version: `{mode: governance, days: 30}`, `mode` is `governance` or \
+`compliance` | none |
+| `cors` | a list of rules: `origins`, `methods`, `headers`, `expose`, `max_age_seconds` | none |
+| `public_access_block` | `true`, `false`, or `{block_acls: true, ignore_acls: true, block_policy: true, restrict: \
+true}` | true |
+| `event_bridge` | whether EventBridge is told of the bucket's events | false |
+| `policy` | the bucket's policy as AWS takes it; `<bucket>` and `<account>` stand for its own | none |
+| `read_every_byte` | whether verifying reads every body, instead of trusting the checksums of whole objects that S3 \
+itself has verified and kept | false |
+
+| protection of an `s3` store | its options | when left out |
+|---|---|---|
+| `s3_versioning` | `keep_days`: how long older versions must stay before health complains | 7 |
+| `s3_replication` | `lock_mode` (`governance` or `compliance`) and `lock_days` of the copy; `noncurrent_days` after \
+which its older versions are deleted, 0 for never; `prefix`; `maximum_lag` before health complains; `deletions_every`: \
+how often deletions are registered; `replication_time`: whether S3 promises its 15 minutes; `kms_key` of the copy | \
+governance, 30, 0, all keys, 15m, 10m, false, none |
+
+The records of an `s3` store have the attributes `key` and `body` (text or bytes), and may have `content_type`, \
+`metadata` (a map), `tags` (a map), `storage_class`, `cache_control`, `content_disposition`, `content_encoding` and \
+`content_language`. Attributes that begin with `_` are there to make others from.
+"""
+
+REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, S3_KEYS, RECORD_FORMS) if part)
 """All of it, as Markdown."""

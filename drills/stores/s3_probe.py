@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import Finding, Location, Verdict
 from drills.ownership import owner_tag
@@ -122,13 +122,18 @@ class _Probe:
 
 
 def _name(site: Site, at: Location) -> list[Finding]:
-    """Whether the name the application had belongs to somebody else by now, where the bucket has another one."""
+    """Whether the name the application had belongs to somebody else by now, where the bucket has another one.
+
+    Only the account that had it can tell somebody else's bucket from its own, and only while its region answers.
+    """
     before = site.primary()
-    if before.name == at.name:
+    if before.name == at.name or before.account != at.account:
         return []
-    s3 = site.client("s3", at.role, at.region)
-    # Asked from where people respond: the account that the bucket lay in may be lost.
-    if not exists(s3, before.name) or is_own(site, s3, before.name):
+    s3 = client(site, before)
+    try:
+        if not exists(s3, before.name) or is_own(site, s3, before.name):
+            return []
+    except BotoCoreError:
         return []
     return [
         Finding(

@@ -80,6 +80,9 @@ class OwnAccounts:
         asked, if it is not their home region."""
         self._asked_in = dict.fromkeys(needed, region) if region else {}
         for role in self._estate.accounts:
+            if role not in self._given.accesses and role not in needed:
+                self.unreachable[role] = f"{self._given.file} does not say how to reach it"
+                continue
             try:
                 found = self._found(role)
             except (ClientError, BotoCoreError, UsageError) as error:

@@ -240,10 +240,8 @@ def _restored(restored: Restored) -> int:
     for note in restored.notes:
         click.echo(f"  {note}")
     _findings(chosen.store.name, restored.findings)
-    click.echo(
-        f"Next: replay erasures of people's data made since {_at(chosen.point.as_of)} from your register, then point "
-        f"the application at {at.name}."
-    )
+    then = f", then point the application at {at.name}" if chosen.way_back != "in_place" else ""
+    click.echo(f"Next: replay erasures of people's data made since {_at(chosen.point.as_of)} from your register{then}.")
     return EXIT_CODES[worst(finding.verdict for finding in restored.findings)]
 
 

@@ -56,13 +56,13 @@ class OwnEstate:
     """An estate whose stores exist. Nothing is called until ``verify``."""
 
     def __init__(self, estate: str, accounts_file: Path, clock: Clock, progress: Progress = lambda _: None) -> None:
-        given = read_accounts(accounts_file)
-        self.estate: Estate = given.of(load_estate(estate))
+        self.given = read_accounts(accounts_file)
+        self.estate: Estate = self.given.of(load_estate(estate))
         self.clock = clock
         self.progress = progress
         self.calls: list[Call] = []
         """Every call since the last ``take_calls``."""
-        self.accounts = OwnAccounts(given, self.estate, clock, self.calls.append)
+        self.accounts = OwnAccounts(self.given, self.estate, clock, self.calls.append)
 
     def take_calls(self) -> list[Call]:
         taken = list(self.calls)
@@ -77,6 +77,8 @@ class OwnEstate:
         self.progress("asking each account for its id")
         self.accounts.verify(needed, region)
         for role, reason in self.accounts.unreachable.items():
+            if role not in self.given.accesses:
+                continue
             self.progress(f"going on without the {role} account: {reason}")
 
     def site(self, store: Store) -> OwnSite:

@@ -197,7 +197,7 @@ def restore(own: OwnEstate, chosen: Chosen, *, read_back: bool) -> Restored:
             "before repeating."
         ) from error
     findings: list[Finding] = []
-    notes: list[str] = []
+    notes = [line for kind, data in site.noted if (line := _counts(kind, data))]
     if read_back:
         findings += _checked("records", site, lambda: [_counted(own, site, at)])
     else:
@@ -207,6 +207,14 @@ def restore(own: OwnEstate, chosen: Chosen, *, read_back: bool) -> Restored:
         own.progress(f"{site.store.name}: asking the restored store")
         findings += _checked("probe", site, lambda: kind_of(site.store).probe(site, at))
     return Restored(chosen, at, findings, notes)
+
+
+def _counts(kind: str, data: Mapping[str, object]) -> str:
+    """What a protection counted, on a line; empty where it counted nothing."""
+    nested = data.get("counts")
+    counts = {**data, **(nested if isinstance(nested, Mapping) else {})}
+    numbers = [f"{value:,} {name}" for name, value in counts.items() if type(value) is int and value]
+    return f"{kind}: {', '.join(numbers)}" if numbers else ""
 
 
 def _put_in_order(

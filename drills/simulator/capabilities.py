@@ -20,8 +20,13 @@ CAPABILITIES = frozenset(
         "iam.identity_policies",
         "lambda.event_sources",
         "regions.outage",
+        "s3.batch_replication",
+        "s3.bucket_policies",
         "s3.checksums",
+        "s3.glacier",
+        "s3.lifecycle",
         "s3.object_lock",
+        "s3.replication",
         "s3.versioning",
     }
 )
@@ -45,7 +50,8 @@ MISSING = MappingProxyType(
         "key that nobody issued here, is that of an administrator of moto's default account",
         "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
         "regions.partial": "a region is up or down as a whole; one impaired service is simulated by faults by rate",
-        "kms.grants": "key policies and grants are not judged; a closed account's keys are out of reach with it",
+        "kms.grants": "key policies and grants are judged where S3 replicates by a key, nowhere else; a closed "
+        "account's keys are out of reach with it",
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
         "dynamodb.capacity": "a table has no throughput limit of its own; throttling is injected by rate",
@@ -53,8 +59,16 @@ MISSING = MappingProxyType(
         "lambda.runtimes": "functions run on the Python at hand, without layers; other languages and images do not run",
         "lambda.other_sources": "queues and Kinesis invoke functions at once, without batches, retries or states",
         "lambda.tumbling_windows": "a mapping with a tumbling window is refused",
-        "s3.replication": "buckets do not replicate",
-        "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
+        "s3.inventory": "inventories are stored, not delivered",
+        "s3.batch_operations": "of batch operations those that replicate are carried out; all others are refused, as "
+        "are manifests made from inventories",
+        "s3.intelligent_tiering": "objects in INTELLIGENT_TIERING stay in its frequent tier",
+        "s3.replication_retries": "a replication that fails is FAILED at once and not tried again; AWS tries some "
+        "failures for a while",
+        "s3.lifecycle_delay": "lifecycle rules are carried out at the midnight UTC at which they fall due; AWS may be "
+        "later by hours, and tells of x-amz-expiration, which is not told here",
+        "s3.existence": "a key that is not there is told to be missing also to who may not list the bucket; AWS says "
+        "AccessDenied",
         "s3.mfa_delete": "MFA delete is not simulated: whoever may delete a version needs no second factor",
         "s3.access_logs": "server access logs are written for calls about buckets, not for those about objects",
         "s3.customer_keys": "encryption with keys that the customer sends (SSE-C) is not carried out",

@@ -45,6 +45,7 @@ PARTS = (
     "drills.simulator.s3.acls",
     "drills.simulator.s3.replication",
     "drills.simulator.s3.replication_settings",
+    "drills.simulator.s3.batch_replication",
     "drills.simulator.s3.lifecycle",
     "drills.simulator.s3.glacier",
     "drills.simulator.s3.calls",

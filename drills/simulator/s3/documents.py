@@ -56,7 +56,7 @@ def operation(handler: Callable[[Request], Response | None]) -> Callable[[Reques
 
 def read(body: bytes, shape: str, service: str = "s3") -> Document:
     """The document in a request's body. Raises Refused when it is none of this shape."""
-    parser = parsers.RestXMLParser()
+    parser: Any = parsers.RestXMLParser()
     try:
         root = parser._parse_xml_string_to_dom(body)
         found = parser._parse_shape(_shape(service, shape), root)

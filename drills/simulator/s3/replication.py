@@ -118,11 +118,16 @@ class Link:
         self._await()
 
 
-def replicate(source: FakeBucket, task: Task) -> str | None:
-    """Carry one version over, if it is still there, and mark it. Gives the reason when it fails."""
+def replicate(source: FakeBucket, task: Task, *, again: bool = False) -> str | None:
+    """Carry one version over, if it is still there, and mark it. Gives the reason when it fails.
+
+    ``again``: a batch job does it, which does not bring back what was deleted in the destination by its version id.
+    """
     version = task.version
     if source.keys.find(version.name, version.version_id) is not version:
         return None
+    if again and (task.rule.destination, version.name, version.version_id) in _deleted:
+        return "the destination's copy was deleted by its version id, and such an object is not replicated again"
     try:
         replicas.send(source, version, task.rule, task.role)
     except Denied as why:
@@ -136,20 +141,22 @@ def mark(version: Version | Marker, destination: str, status: str) -> None:
     """Note how it stands with one destination, and what the object's header says of all of them."""
     if version.replication_status == "REPLICA":
         return
-    standing: dict[str, str] = vars(version).setdefault("replicated_to", {})
-    standing[destination] = status
-    found = set(standing.values())
+    version.replicated_to = {**getattr(version, "replicated_to", {}), destination: status}
+    found = set(version.replicated_to.values())
     version.replication_status = next(one for one in ("FAILED", "PENDING", "COMPLETED") if one in found)
 
 
 # --- What is to be replicated ----------------------------------------------------------------------------------------
 
 _links: dict[tuple[int, str], Link] = {}
+_deleted: set[tuple[str, str, str]] = set()
+"""Replicas that were deleted by their version id: bucket, key, version id."""
 
 
 def begin(simulation: Simulation) -> None:
     """Listen to the buckets, and to outages and closed accounts."""
     _links.clear()
+    _deleted.clear()
     changes.observers.append(observe)
     simulation.on_answered.append(_metadata_changed)
     for told in (simulation.on_region_down, simulation.on_account_closed):
@@ -179,7 +186,7 @@ def configuration_of(bucket: FakeBucket) -> Configuration | None:
 
 
 def rules_for(configuration: Configuration, version: Version | Marker) -> list[Rule]:
-    """The rules that send this version."""
+    """The rules that send this version, whether it is a replica or not."""
     if isinstance(version, Marker):
         return configuration.for_marker(version.name)
     return [rule for rule in configuration.for_object(version.name, version.tags) if replicas.can_leave(rule, version)]
@@ -187,6 +194,8 @@ def rules_for(configuration: Configuration, version: Version | Marker) -> list[R
 
 def observe(change: ObjectChange) -> None:
     """Send what a user wrote or marked as deleted where the bucket's rules say."""
+    if change.kind == "version_deleted" and change.version.replication_status == "REPLICA":
+        _deleted.add((change.bucket_name, change.key, change.version_id))
     if change.cause != "user" or change.kind == "version_deleted":
         return
     bucket = changes.bucket_named(change.bucket_name)

@@ -240,7 +240,8 @@ def _restored(restored: Restored) -> int:
     for note in restored.notes:
         click.echo(f"  {note}")
     _findings(chosen.store.name, restored.findings)
-    then = f", then point the application at {at.name}" if chosen.way_back != "in_place" else ""
+    in_place = chosen.way_back == "in_place"
+    then = ", then repeat `drills protect`" if in_place else f", then point the application at {at.name}"
     click.echo(f"Next: replay erasures of people's data made since {_at(chosen.point.as_of)} from your register{then}.")
     return EXIT_CODES[worst(finding.verdict for finding in restored.findings)]
 

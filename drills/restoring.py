@@ -199,7 +199,7 @@ def restore(own: OwnEstate, chosen: Chosen, *, read_back: bool) -> Restored:
     findings: list[Finding] = []
     notes = [line for kind, data in site.noted if (line := _counts(kind, data))]
     if read_back:
-        findings += _checked("records", site, lambda: [_counted(own, site, at)])
+        findings += _checked("records", site, lambda: [_counted(own, site, at, chosen.way_back)])
     else:
         findings.append(Finding("records", "unknown", site.store.name, "every record read back", "not read back"))
     if chosen.way_back == "new_store":
@@ -246,18 +246,28 @@ def _checked(check: str, site: OwnSite, run: Callable[[], Sequence[Finding]]) ->
         return [crashed(check, site.store.name, ProtectionError(told(error)))]
 
 
-def _counted(own: OwnEstate, site: OwnSite, at: Location) -> Finding:
+def _counted(own: OwnEstate, site: OwnSite, at: Location, way: WayBack) -> Finding:
     """Every record read back; held against what was copied, where our own copying counted it."""
     own.progress(f"{site.store.name}: reading every record back")
     found = sum(1 for _ in kind_of(site.store).inventory(site, at))
-    copied = [int(data["items"]) for _, data in site.noted if "items" in data and data.get("table") == at.name]
+    copied = _copied(site, at) if way == "new_store" else None
     observed = f"{counted(found, 'record')} read back"
-    if not copied:
+    if copied is None:
         # Nobody counted before, and an empty store proves nothing.
         verdict: Verdict = "pass" if found else "unknown"
         return Finding("records", verdict, site.store.name, "every record readable", observed, found)
-    verdict = "pass" if copied[-1] == found else "fail"
-    return Finding("records", verdict, site.store.name, f"{counted(copied[-1], 'record')} copied", observed, found)
+    verdict = "pass" if copied == found else "fail"
+    return Finding("records", verdict, site.store.name, f"{counted(copied, 'record')} copied", observed, found)
+
+
+def _copied(site: OwnSite, at: Location) -> int | None:
+    """How many records our own copying put there, None where AWS restored them."""
+    for _, data in reversed(site.noted):
+        counts = {**data, **data.get("counts", {})}
+        found = counts.get("items", counts.get("copied"))
+        if found is not None and at.name in (data.get("table"), data.get("bucket")):
+            return int(found)
+    return None
 
 
 def _at(time: datetime) -> str:

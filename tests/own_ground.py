@@ -56,10 +56,11 @@ class Ground:
 
     folder: Path
     aws: SimulatedAWS
+    text: str = ESTATE
 
     def estate(self, protections: str = ALL) -> str:
         path = self.folder / "hotel.yaml"
-        path.write_text(ESTATE.replace("PROTECTIONS", protections))
+        path.write_text(self.text.replace("PROTECTIONS", protections))
         return str(path)
 
     def accounts(self, text: str = ACCOUNTS) -> Path:

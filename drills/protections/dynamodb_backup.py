@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
-from drills.ownership import owner_tag
+from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import duration_seconds, only, whole_number
@@ -82,6 +82,7 @@ class BackupProtection:
         return [Finding("backup.age", verdict, site.store.name, expected, f"the newest is {age:,.0f} s old")]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"the backups of table {site.primary().name}", "deleting")
         dynamodb = _client(site)
         for backup in _own(site):
             arn = backup["BackupArn"]

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
+from drills.ownership import refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import only, whole_number
@@ -59,6 +60,7 @@ class RecoveryProtection:
         return [Finding("pitr.enabled", "pass" if fine else "fail", site.store.name, f"on, {days} days", observed)]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"point-in-time recovery of table {site.primary().name}", "turning off")
         set_recovery(site, site.primary(), None)
 
     def recovery_points(

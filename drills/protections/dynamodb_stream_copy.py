@@ -13,6 +13,7 @@ from typing import Any
 
 from drills.errors import PointUnreachable
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.ownership import refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.site import Site
 from drills.stores.dynamodb_recovery import moment_within, recovery_window
@@ -84,6 +85,7 @@ class StreamCopyProtection:
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"the copy of table {site.primary().name}", "deleting")
         remove(copy_of(site, options), _Clients(site))
 
     def recovery_points(

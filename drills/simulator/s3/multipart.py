@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import quote
@@ -176,7 +175,7 @@ def complete_multipart_upload(call: Call) -> Response:
     if root.tag != "CompleteMultipartUpload":
         raise malformed()
     _check_type(call, upload)
-    parts = list(_named_parts(upload, root.findall("Part")))
+    parts = _named_parts(upload, root.findall("Part"))
     body = b"".join(part.body for part in parts)
     checksum = _checksum(call, upload, parts, body)
     _check_size(call, len(body))
@@ -220,25 +219,31 @@ def _without_checksums(call: Call) -> Request:
     return replace(call.request, headers=headers)
 
 
-def _named_parts(upload: Upload, named: list[ElementTree.Element]) -> Iterator[Part]:
-    """The parts in their order. Raises Refusal for one that was not uploaded so, or that is too small."""
+def _named_parts(upload: Upload, named: list[ElementTree.Element]) -> list[Part]:
+    """The parts in their order. Raises Refusal where one was not uploaded so, or one before the last is too small."""
     if not named:
         raise Refusal("InvalidRequest", "You must specify at least one part")
     numbers = [_number(one) for one in named]
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         text = "The list of parts was not in ascending order. Parts must be ordered by part number."
         raise Refusal("InvalidPartOrder", text, 400, None, UploadId=upload.id)
-    for place, (number, one) in enumerate(zip(numbers, named, strict=True), 1):
-        etag = (one.findtext("ETag") or "").strip().strip('"')
-        part = upload.parts.get(number)
-        if part is None or part.etag != etag:
-            raise _no_part(upload, number, etag)
-        _check_part(upload, part, one)
-        if place < len(named) and part.size < moto.s3.models.S3_UPLOAD_PART_MIN_SIZE:
+    parts = [_named_part(upload, number, one) for number, one in zip(numbers, named, strict=True)]
+    least = moto.s3.models.S3_UPLOAD_PART_MIN_SIZE
+    for part in parts[:-1]:
+        if part.size < least:
             text = "Your proposed upload is smaller than the minimum allowed size"
-            sizes = {"MinSizeAllowed": str(moto.s3.models.S3_UPLOAD_PART_MIN_SIZE), "ProposedSize": str(part.size)}
-            raise Refusal("EntityTooSmall", text, 400, None, ETag=etag, PartNumber=str(number), **sizes)
-        yield part
+            sizes = {"MinSizeAllowed": str(least), "ProposedSize": str(part.size)}
+            raise Refusal("EntityTooSmall", text, 400, None, ETag=part.etag, PartNumber=str(part.number), **sizes)
+    return parts
+
+
+def _named_part(upload: Upload, number: int, named: ElementTree.Element) -> Part:
+    etag = (named.findtext("ETag") or "").strip().strip('"')
+    part = upload.parts.get(number)
+    if part is None or part.etag != etag:
+        raise _no_part(upload, number, etag)
+    _check_part(upload, part, named)
+    return part
 
 
 def _number(part: ElementTree.Element) -> int:

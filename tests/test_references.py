@@ -13,7 +13,7 @@ from drills.errors import ConfigurationError
 from drills.estate import parse_estate
 from drills.history import canonical
 from drills.judge import judge
-from drills.model import Finding, Observed, Reference, Write, WriteKind
+from drills.model import JSON, Finding, Observed, Reference, Write, WriteKind
 from drills.references import Restored, names_in, reference_findings
 from tests.small_drill import PRODUCTION, RECOVERY, VAULT, drill, failed
 
@@ -176,7 +176,8 @@ def test_what_an_attribute_names() -> None:
     assert names_in({"a": {"M": {"b": {"S": "x"}}}}, "a.b") == ["t:x"]
     assert names_in({"metadata": {"order": "x"}}, "metadata.order") == ["t:x"]
     assert names_in({"a.b": {"S": "dotted"}}, "a.b") == ["t:dotted"]
-    for nothing in ({"NULL": True}, {"BOOL": True}, None, {"M": {}}):
+    nothings: list[JSON] = [{"NULL": True}, {"BOOL": True}, None, {"M": {}}]
+    for nothing in nothings:
         assert names_in({"a": nothing}, "a") == []
     assert names_in({}, "a") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +23,9 @@ NOT_THERE = frozenset({"NoSuchBucket", "404", "NotFound"})
 NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest"})
 LOCKED = frozenset({"AccessDenied", "InvalidRequest"})
 """What S3 says of a version that Object Lock holds."""
+NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A key with such a character cannot stand in the XML of a request, and a carriage return would arrive as another key.
+Source: S3 user guide, Naming objects, XML related object key constraints."""
 DELETED_AT_ONCE = 1_000
 """Source: S3 API reference, DeleteObjects."""
 ROUNDS = 8
@@ -161,8 +165,21 @@ def delete_keys(s3: Any, bucket: str, keys: Iterable[str], clock: Clock) -> list
 def _delete(s3: Any, bucket: str, entries: Iterator[dict[str, str]], clock: Clock, **more: Any) -> list[dict[str, str]]:
     held: list[dict[str, str]] = []
     while batch := list(islice(entries, DELETED_AT_ONCE)):
-        held += _delete_batch(s3, bucket, batch, clock, more)
+        alone = [entry for entry in batch if NOT_IN_XML.search(entry["Key"])]
+        held += [entry for entry in alone if not _deleted_alone(s3, bucket, entry, more)]
+        together = [entry for entry in batch if entry not in alone] if alone else batch
+        held += _delete_batch(s3, bucket, together, clock, more) if together else []
     return held
+
+
+def _deleted_alone(s3: Any, bucket: str, entry: Mapping[str, str], more: Mapping[str, Any]) -> bool:
+    try:
+        s3.delete_object(Bucket=bucket, **entry, **more)
+    except ClientError as error:
+        if error_code(error) not in LOCKED:
+            raise
+        return False
+    return True
 
 
 def _delete_batch(

@@ -40,8 +40,8 @@ class Replicated:
     ) -> None:
         self.aws = aws
         self.to = to
-        self.source = aws.session(ONE, HERE).client("s3")
-        self.target = aws.session(to, region).client("s3")
+        self.source: Any = aws.session(ONE, HERE).client("s3")
+        self.target: Any = aws.session(to, region).client("s3")
         make(self.source, "here", HERE, source_locked)
         make(self.target, "there", region, locked, ownership)
         granted = statements if statements is not None else [allow([*READING, *WRITING, "kms:*"])]

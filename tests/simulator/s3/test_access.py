@@ -45,15 +45,9 @@ def make_bucket(s3: Any, name: str, **more: Any) -> None:
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}, **more)
 
 
-def named(statement: Mapping[str, Any], principal: Any) -> dict[str, Any]:
-    return {
-        **statement,
-        "Principal": principal
-        if isinstance(principal, dict | str) and principal == "*"
-        else principal
-        if isinstance(principal, dict)
-        else {"AWS": principal},
-    }
+def named(statement: Mapping[str, Any], principal: str) -> dict[str, Any]:
+    """The statement with whom it is about: an ARN or an account, or everybody."""
+    return {**statement, "Principal": "*" if principal == "*" else {"AWS": principal}}
 
 
 def set_policy(aws: SimulatedAWS, *statements: Mapping[str, Any], bucket: str = "drills") -> None:

@@ -33,7 +33,7 @@ class Batch:
     def __init__(self, aws: SimulatedAWS, **more: Any) -> None:
         self.aws = aws
         self.pair = Replicated(aws, rules=None, **more)
-        self.control = aws.session(ONE, HERE).client("s3control")
+        self.control: Any = aws.session(ONE, HERE).client("s3control")
         self.role = role(aws, "batch", allow(list(NEEDED)), trusts=TRUSTED)
         make(self.pair.source, "reports", HERE)
 
@@ -124,7 +124,7 @@ def test_all_versions_from_before_the_rule_come_over(batch: Batch) -> None:
 
 def test_a_job_takes_its_time_through_its_states(batch: Batch) -> None:
     job = batch.start()
-    seen = []
+    seen: list[str] = []
     for _ in range(200):
         status = batch.job(job)["Status"]
         if not seen or seen[-1] != status:

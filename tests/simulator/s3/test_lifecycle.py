@@ -72,7 +72,7 @@ def test_plain_moto_carries_out_no_rule() -> None:
     with time_machine.travel(datetime(2026, 1, 5, tzinfo=UTC), tick=False) as time, mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="drills")
-        rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+        rule: Any = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
         s3.put_bucket_lifecycle_configuration(Bucket="drills", LifecycleConfiguration={"Rules": [rule]})
         s3.put_object(Bucket="drills", Key="a", Body=b"x")
         time.shift(timedelta(days=30))

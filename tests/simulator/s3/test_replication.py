@@ -63,8 +63,8 @@ def test_plain_moto_replicates_nothing_and_takes_any_destination() -> None:
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="here")
         s3.put_bucket_versioning(Bucket="here", VersioningConfiguration={"Status": "Enabled"})
-        rule = v2(markers="Enabled", bucket="nowhere")
-        s3.put_bucket_replication(Bucket="here", ReplicationConfiguration={"Role": "arn:any", "Rules": [rule]})
+        given: Any = {"Role": "arn:any", "Rules": [v2(markers="Enabled", bucket="nowhere")]}
+        s3.put_bucket_replication(Bucket="here", ReplicationConfiguration=given)
         s3.put_object(Bucket="here", Key="a", Body=b"x")
         assert "ReplicationStatus" not in s3.head_object(Bucket="here", Key="a")
         read = s3.get_bucket_replication(Bucket="here")["ReplicationConfiguration"]["Rules"][0]
@@ -239,8 +239,8 @@ def test_what_is_deleted_before_it_is_sent_never_arrives(aws: SimulatedAWS) -> N
 
 # --- Which rule ------------------------------------------------------------------------------------------------------
 
-K_V = {"Key": "k", "Value": "v"}
-L_W = {"Key": "l", "Value": "w"}
+K_V: Any = {"Key": "k", "Value": "v"}
+L_W: Any = {"Key": "l", "Value": "w"}
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ class Encrypted:
         self.there = key(aws, TWO, THERE, *([self.pair.role] if lets_in else []))
         destination = {"EncryptionConfiguration": {"ReplicaKmsKeyID": self.there}}
         criteria = {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
-        opted = {"destination": destination, "SourceSelectionCriteria": criteria} if opted_in else {}
+        opted: dict[str, Any] = {"destination": destination, "SourceSelectionCriteria": criteria} if opted_in else {}
         self.pair.put_rules(v2(**opted))
 
     def put(self, name: str = "a") -> str | None:

@@ -35,9 +35,11 @@ marks = st.tuples(st.just("mark"), st.sampled_from(KEYS))
 deletions = st.tuples(st.just("delete"), st.integers(0, 9))
 retags = st.tuples(st.just("tag"), st.integers(0, 9), st.sampled_from(TAGS))
 moves = st.tuples(st.just("sleep"), st.sampled_from((0.0, 3.0, 9.0, 11.0, 600.0)))
+interruptions = st.tuples(st.just("interrupt"), st.sampled_from((HERE, THERE)), st.sampled_from(KEYS))
 outages = st.tuples(st.sampled_from(("down", "up")), st.sampled_from((HERE, THERE)))
 changes_of_rules = st.tuples(st.just("rules"), rule_sets)
-steps = st.lists(st.one_of(puts, puts, puts, marks, deletions, retags, moves, outages, changes_of_rules), max_size=30)
+changes = st.one_of(puts, puts, marks, deletions, retags)
+steps = st.lists(st.one_of(changes, changes, moves, interruptions, outages, changes_of_rules), min_size=5, max_size=30)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class Model:
             self.down[more[0]] = self.aws.region_down(more[0])
         elif kind == "up" and more[0] in self.down:
             self.down.pop(more[0]).end()
+        elif kind == "interrupt" and not self.down:
+            self.interrupt(*more)
         elif kind in ("put", "mark", "delete", "tag") and HERE not in self.down:
             getattr(self, kind)(*more)
         elif kind == "rules" and not self.down:
@@ -122,6 +126,12 @@ class Model:
         put = self.source.put_object(Bucket="source", Key=key, Body=str(len(self.versions)).encode(), Tagging=tag)
         to = {rule.destination for rule in self.rules if rule.fits(key, tag)}
         self.versions.append(Version(key, put["VersionId"], tag, to))
+
+    def interrupt(self, region: str, key: str) -> None:
+        """A region goes down while something is on its way, for longer than that would have taken."""
+        self.put(key, "k=v")
+        with self.aws.region_down(region):
+            self.aws.clock.sleep(7_200)
 
     def mark(self, key: str) -> None:
         marked = self.source.delete_object(Bucket="source", Key=key)

@@ -86,11 +86,16 @@ def drill(
     records: int = 40,
     paths: Literal["all", "preferred"] = "all",
 ) -> tuple[Report, Path]:
-    """Run one drill on the small estate; ``at_failure`` runs just before the failure itself."""
+    """Run one drill on the small estate; ``at_failure`` runs just before the failure itself.
+
+    A scenario is its name, or ``name:variant``.
+    """
     provider = ReachableProvider(early)
     uses = []
-    for name in [scenario] if isinstance(scenario, str) else scenario:
-        use = engine.ScenarioUse(name, next(iter(load_scenario(name).variants), ""), load_scenario(name))
+    for asked in [scenario] if isinstance(scenario, str) else scenario:
+        name, _, variant = asked.partition(":")
+        found = load_scenario(name)
+        use = engine.ScenarioUse(name, variant or next(iter(found.variants), ""), found)
         if at_failure is not None:
             use = replace(use, scenario=replace(use.scenario, fail=_after(provider, at_failure, use.scenario.fail)))
         uses.append(use)

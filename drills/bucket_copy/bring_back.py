@@ -10,7 +10,7 @@ from drills.bucket_copy.deletions import Registered, deleted_by, registered
 from drills.bucket_copy.model import RESERVED, BucketCopy, Clients
 from drills.bucket_rollback import Checkpoint, Copying, Decision, Entry, Report, keys_of
 from drills.bucket_rollback.deciding import whole_second
-from drills.bucket_rollback.doing import Doing, batches, in_order
+from drills.bucket_rollback.doing import Doing, carry_out
 from drills.bucket_rollback.report import Tally, Tell
 
 
@@ -53,19 +53,14 @@ def bring_back(
     doing, tally = Doing(vault, copy.copy_bucket, copy.vault_account, how, False), Tally(tell)
     listed = keys_of(vault, copy.copy_bucket, copy.options.prefix, after_key=after_key, owner=copy.vault_account)
     decisions = _as_of(to, deletions_to or to, listed, registered(copy, clients))
-    failures = 0
-    for batch, outcomes in in_order(doing, batches(decisions), workers):
-        tally.keys += batch.kept + len(batch.to_do)
-        tally.kept(batch.kept)
-        for outcome in outcomes:
-            tally.add(outcome)
-            failures += outcome.deed == "failed"
-        if checkpoint is not None and not failures:
-            checkpoint.done(job, batch.last_key)
-        if progress is not None:
-            progress(tally.keys, batch.last_key)
-    if checkpoint is not None and not failures:
-        checkpoint.finished()
+    carry_out(
+        doing,
+        decisions,
+        tally,
+        workers=workers,
+        checkpoint=None if checkpoint is None else (checkpoint, job),
+        progress=progress,
+    )
     return tally.report(bucket, copy.options.prefix, to, False, after_key)
 
 

@@ -8,9 +8,11 @@ reference, CopyObject and UploadPartCopy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from drills.bucket_rollback.quick import Quick
 
 Keep = Literal["everything", "content"]
 MEBIBYTE = 1 << 20
@@ -58,21 +60,27 @@ class Copying:
     target_owner: str | None = None
     single_copy_bytes: int = LARGEST_SINGLE_COPY
     part_bytes: int = 512 * MEBIBYTE
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    quick: Quick | None = None
+    """Sends what it can of the calls directly; see there."""
 
     def copy(self, key: str, version_id: str, size: int, storage_class: str) -> str | None:
         """Copy one version onto the same key of the target; returns the id of the version that came into being.
 
         Raises botocore's ClientError, ``InvalidObjectState`` for an archived version.
         """
-        seen = self._head(key, version_id) if self.keep == "everything" or size > self.single_copy_bytes else {}
+        large = size > self.single_copy_bytes
+        seen = self._head(key, version_id, large) if self.keep == "everything" or large else {}
         grants = self._grants(key, version_id) if self.grants and self.keep == "everything" else {}
-        wanted = {**self._kept(seen), **grants, "StorageClass": storage_class, **self.extra}
-        if size > self.single_copy_bytes:
+        wanted = {**self._kept(seen), **grants, "StorageClass": storage_class}
+        if large:
             return self._copy_in_parts(key, version_id, size, {**_metadata(seen), **wanted})
         return self._copy_at_once(key, version_id, wanted)
 
-    def _head(self, key: str, version_id: str) -> Mapping[str, Any]:
+    def _head(self, key: str, version_id: str, large: bool) -> Mapping[str, Any]:
+        if self.quick is not None and not large:
+            told = self.quick.head(self.source, key, version_id, self.source_owner)
+            if told is not None:
+                return told
         found: Mapping[str, Any] = self.read.head_object(
             Bucket=self.source, Key=key, VersionId=version_id, **_owner(self.source_owner)
         )
@@ -89,16 +97,15 @@ class Copying:
         return kept
 
     def _copy_at_once(self, key: str, version_id: str, wanted: Mapping[str, Any]) -> str | None:
-        answer = self.write.copy_object(
-            Bucket=self.target,
-            Key=key,
-            CopySource={"Bucket": self.source, "Key": key, "VersionId": version_id},
-            MetadataDirective="COPY",
-            TaggingDirective="COPY",
-            **self._owners(),
-            **wanted,
+        asked = {"MetadataDirective": "COPY", "TaggingDirective": "COPY", **self._owners(), **wanted}
+        if self.quick is not None:
+            done = self.quick.copy(self.target, key, self.source, version_id, asked)
+            if done is not None:
+                return done
+        source = {"Bucket": self.source, "Key": key, "VersionId": version_id}
+        new: str | None = self.write.copy_object(Bucket=self.target, Key=key, CopySource=source, **asked).get(
+            "VersionId"
         )
-        new: str | None = answer.get("VersionId")
         return new
 
     def _copy_in_parts(self, key: str, version_id: str, size: int, wanted: Mapping[str, Any]) -> str | None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.bucket_rollback.checkpoint import Checkpoint
 from drills.bucket_rollback.copying import Copying
 from drills.bucket_rollback.deciding import ARCHIVES, Decision
 from drills.bucket_rollback.errors import RollBackStopped
-from drills.bucket_rollback.report import Outcome
+from drills.bucket_rollback.report import Outcome, Tally
 
 KEYS_A_BATCH = 250
 KEPT_A_BATCH = 10_000
 """Keys with nothing to do cost nothing, but the checkpoint should move on over them too."""
 DELETIONS_A_CALL = 1_000
 ARCHIVED = "InvalidObjectState"
+MOST_FAILURES = 1_000
+"""After so many keys that S3 refused, something is wrong with the whole, and going on costs money."""
 GONE = ("NoSuchVersion", "NoSuchKey", "404")
 
 
@@ -176,6 +179,42 @@ class Doing:
 
     def _owner(self) -> dict[str, str]:
         return {"ExpectedBucketOwner": self.owner} if self.owner else {}
+
+
+def carry_out(
+    doing: Doing,
+    decisions: Iterable[Decision],
+    tally: Tally,
+    *,
+    workers: int,
+    checkpoint: tuple[Checkpoint, Mapping[str, str]] | None,
+    progress: Callable[[int, str], None] | None,
+) -> None:
+    """Carry all decisions out and tell the tally; the checkpoint, with its job, stays behind the first failure."""
+    failures = 0
+    for batch, outcomes in in_order(doing, batches(decisions), workers):
+        tally.keys += batch.kept + len(batch.to_do)
+        tally.kept(batch.kept)
+        for outcome in (*batch.lost, *outcomes):
+            tally.add(outcome)
+            failures += outcome.deed == "failed"
+        if failures > MOST_FAILURES:
+            raise _too_many(doing.copying.target, outcomes, failures)
+        if checkpoint is not None and not failures:
+            checkpoint[0].done(checkpoint[1], batch.last_key)
+        if progress is not None:
+            progress(tally.keys, batch.last_key)
+    if checkpoint is not None and not failures:
+        checkpoint[0].finished()
+
+
+def _too_many(bucket: str, outcomes: Sequence[Outcome], failures: int) -> RollBackStopped:
+    last = [outcome for outcome in outcomes if outcome.deed == "failed"][-1]
+    return RollBackStopped(
+        f"bucket {bucket}, key {last.key!r}: S3 refused {failures:,} keys so far, this one with: {last.detail}. What "
+        "is done stands; put right what it refuses and begin again with the same checkpoint.",
+        last.key,
+    )
 
 
 def _unspeakable(one: dict[str, str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +12,11 @@ from botocore.exceptions import ClientError
 from drills.bucket_rollback.checkpoint import Checkpoint
 from drills.bucket_rollback.copying import Copying, Keep
 from drills.bucket_rollback.deciding import decide
-from drills.bucket_rollback.doing import Doing, batches, in_order
-from drills.bucket_rollback.errors import RollBackRefused, RollBackStopped
+from drills.bucket_rollback.doing import Doing, carry_out
+from drills.bucket_rollback.errors import RollBackRefused
 from drills.bucket_rollback.listing import keys_of
+from drills.bucket_rollback.quick import Quick
 from drills.bucket_rollback.report import Report, Tally, Tell
-
-MOST_FAILURES = 1_000
-"""After so many keys that S3 refused, something is wrong with the whole, and going on costs money."""
 
 
 def roll_back(
@@ -33,6 +32,7 @@ def roll_back(
     tell: Tell | None = None,
     dry_run: bool = False,
     owner: str | None = None,
+    quick: Any = None,
     copying: Mapping[str, Any] | None = None,
 ) -> Report:
     """Put every key of the bucket, or of the prefix, back to its state at ``to``; nothing is destroyed.
@@ -45,7 +45,9 @@ def roll_back(
     The keys are streamed: memory does not grow with the bucket. ``workers`` batches of keys are worked on at a time.
     ``checkpoint`` lets an interrupted run go on; it stays behind the first key that failed. ``progress`` is called with
     the count of keys so far and the last one; ``tell`` with each outcome but ``kept``. ``owner`` is the account that
-    the bucket must belong to. ``copying``: further arguments of Copying, such as ``part_bytes``.
+    the bucket must belong to. ``quick``: the client's own credentials, as ``boto3.Session.get_credentials()`` gives
+    them; then most calls are sent without boto3, several times as fast, and none of the client's listeners hears of
+    them. ``copying``: further arguments of Copying, such as ``part_bytes``.
 
     The workload may go on writing, but what it writes to a key before that key's turn is taken for later than ``to``.
     Raises RollBackRefused before anything is done, RollBackStopped with the key it stopped at, botocore's errors.
@@ -68,26 +70,20 @@ def roll_back(
         grants=_grants(s3, bucket, expected),
         source_owner=owner,
         target_owner=owner,
+        quick=Quick(s3, quick) if quick is not None else None,
         **(copying or {}),
     )
     doing, tally = Doing(s3, bucket, owner, how, dry_run), Tally(tell)
     listed = keys_of(s3, bucket, prefix, after_key=after_key, owner=owner)
-    decisions = (decide(entries, to) for _, entries in listed)
-    failures = 0
-    for batch, outcomes in in_order(doing, batches(decisions), workers):
-        tally.keys += batch.kept + len(batch.to_do)
-        tally.kept(batch.kept)
-        for outcome in (*batch.lost, *outcomes):
-            tally.add(outcome)
-            failures += outcome.deed == "failed"
-        if failures > MOST_FAILURES:
-            raise _too_many(bucket, outcomes, failures)
-        if checkpoint is not None and not dry_run and not failures:
-            checkpoint.done(job, batch.last_key)
-        if progress is not None:
-            progress(tally.keys, batch.last_key)
-    if checkpoint is not None and not dry_run and not failures:
-        checkpoint.finished()
+    with closing(how.quick) if how.quick is not None else nullcontext():
+        carry_out(
+            doing,
+            (decide(entries, to) for _, entries in listed),
+            tally,
+            workers=workers,
+            checkpoint=None if checkpoint is None or dry_run else (checkpoint, job),
+            progress=progress,
+        )
     return tally.report(bucket, prefix, to, dry_run, after_key)
 
 
@@ -126,12 +122,3 @@ def _grants(s3: Any, bucket: str, expected: Mapping[str, str]) -> bool:
         raise
     rules = found["OwnershipControls"]["Rules"]
     return not any(rule["ObjectOwnership"] == "BucketOwnerEnforced" for rule in rules)
-
-
-def _too_many(bucket: str, outcomes: list[Any], failures: int) -> RollBackStopped:
-    last = [outcome for outcome in outcomes if outcome.deed == "failed"][-1]
-    return RollBackStopped(
-        f"bucket {bucket}, key {last.key!r}: S3 refused {failures:,} keys so far, this one with: {last.detail}. What "
-        "is done stands; put right what it refuses and begin again with the same checkpoint.",
-        last.key,
-    )

@@ -1,0 +1,154 @@
+"""An S3 behind one HTTP endpoint on loopback, in a process of its own, with two filled buckets.
+
+``python -m tests.benchmarks.s3_endpoint KIND COUNT`` prints the port and answers until its standard input is closed.
+KIND is ``moto``, its ThreadedMotoServer as it is, or ``simulated``, a simulated AWS, which answers ten times as fast.
+``source`` holds COUNT objects with a good version and a bad one written later; ``replica`` the same versions;
+``target`` nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from subprocess import DEVNULL, PIPE, Popen
+from typing import Any, Literal
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.config import Config
+from moto.s3.models import s3_backends
+from moto.server import ThreadedMotoServer
+
+from drills.simulator import SimulatedAWS, gate
+from drills.simulator.s3.changes import bucket_named, write
+from drills.simulator.s3.versions import Version
+
+Kind = Literal["moto", "simulated"]
+HOST = "s3.eu-west-1.amazonaws.com"
+CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+BUCKETS = SOURCE, REPLICA, TARGET = "source", "replica", "target"
+ACCOUNT = "123456789012"
+APART_SECONDS = 60.0
+
+
+def key_of(number: int) -> str:
+    return f"invoices/2026/{number:08d}.txt"
+
+
+def client_of(endpoint: str) -> Any:
+    config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
+    return boto3.client("s3", endpoint_url=endpoint, config=config, **CREDENTIALS)  # type: ignore[call-overload]
+
+
+@contextmanager
+def endpoint(kind: Kind, count: int) -> Iterator[str]:
+    """The address of a filled endpoint."""
+    command = [sys.executable, "-m", "tests.benchmarks.s3_endpoint", kind, str(count)]
+    with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.stdin.close()
+
+
+def make_buckets(s3: Any) -> None:
+    for name in BUCKETS:
+        s3.create_bucket(
+            Bucket=name,
+            CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+            ObjectOwnership="BucketOwnerEnforced",
+        )
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+# --- The simulated AWS ----------------------------------------------------------------------------------------------
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Hands each request to the simulated AWS as if it had been sent to S3."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    answer: Any = None
+
+    def _all(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        headers = dict(self.headers.items())
+        request = AWSPreparedRequest(self.command, f"https://{HOST}{self.path}", headers, body, False)  # type: ignore[arg-type]
+        status, answered, raw = type(self).answer(request)
+        self.send_response_only(status)
+        for name, value in answered.items():
+            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                self.send_header(name, str(value))
+        if self.command == "HEAD":
+            self.send_header("content-length", str(answered.get("content-length", 0)))
+            raw = b""
+        else:
+            self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+        self.wfile.flush()
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _all
+
+
+def serve_simulated(count: int, ready: Callable[[int], None]) -> None:
+    with SimulatedAWS() as aws:
+        make_buckets(boto3.client("s3", **CREDENTIALS))  # type: ignore[call-overload]
+        source, replica = bucket_named(SOURCE), bucket_named(REPLICA)
+        for body in (b"good", b"bad"):
+            for number in range(count):
+                made = write(source, _version(source, number, body))
+                write(replica, _version(replica, number, body), keeping_id=made.version_id, cause="replica")
+            aws.clock.sleep(APART_SECONDS)
+        opened = gate._gate
+        assert opened is not None
+        _Handler.answer = staticmethod(lambda request: opened.respond(request, ""))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ready(server.server_address[1])
+        server.shutdown()
+
+
+def _version(bucket: Any, number: int, body: bytes) -> Version:
+    version = Version(bucket, key_of(number), body)
+    version.metadata.update({"x-amz-meta-city": "paris"})
+    return version
+
+
+# --- moto as it is --------------------------------------------------------------------------------------------------
+
+
+def serve_moto(count: int, ready: Callable[[int], None]) -> None:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    port = server.get_host_and_port()[1]
+    make_buckets(client_of(f"http://127.0.0.1:{port}"))
+    backend = s3_backends[ACCOUNT]["aws"]
+    for body, seconds in ((b"good", -2 * APART_SECONDS), (b"bad", -APART_SECONDS)):
+        for number in range(count):
+            made, replica = (backend.put_object(name, key_of(number), body) for name in (SOURCE, REPLICA))
+            replica._version_id = made._version_id
+            for one in (made, replica):
+                one.metadata.update({"x-amz-meta-city": "paris"})
+                one.last_modified += timedelta(seconds=seconds)
+    ready(port)
+    server.stop()
+
+
+def _until_closed(port: int) -> None:
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    serve = serve_moto if sys.argv[1] == "moto" else serve_simulated
+    serve(int(sys.argv[2]), _until_closed)

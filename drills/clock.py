@@ -7,9 +7,10 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 ClockKind = Literal["simulated", "wall"]
 
@@ -64,14 +65,19 @@ class SimulatedClock:
 
     kind: ClockKind = "simulated"
 
-    def __init__(self, start: datetime, on_move: Callable[[datetime], None] | None = None) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        on_move: Callable[[datetime], None] | None = None,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
         if start.tzinfo is None:
             raise ValueError("a simulated clock starts at a timezone-aware time; got a naive datetime")
         self._now = start.astimezone(UTC)
         self._on_move = on_move
         self._queue: list[Event] = []
         self._order = itertools.count()
-        self.lock = threading.RLock()
+        self.lock: AbstractContextManager[Any] = threading.RLock() if lock is None else lock
         """Held while events run; whoever must not be interleaved with them takes it too."""
 
     def now(self) -> datetime:

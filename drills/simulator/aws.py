@@ -25,6 +25,7 @@ from drills.simulator.outage import Outage, check_region
 from drills.simulator.replaced import Replaced, check_moto, parts
 from drills.simulator.state import ModelledDuration, Simulation
 from drills.simulator.timing import Size, TimingModel
+from drills.simulator.turns import Turns
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -96,11 +97,13 @@ class SimulatedAWS:
         return self
 
     def _enter(self, stack: ExitStack) -> None:
-        self.clock = passing.begin(stack, self._start)
+        turns = Turns()
+        self.clock = passing.begin(stack, self._start, turns)
         _seed_chance(stack, self._seed)
         draw = random.Random(f"{self._seed}/durations") if self._drawn else None
         simulation = Simulation(
             clock=self.clock,
+            turns=turns,
             seed=self._seed,
             timing=TimingModel(draw=draw),
             iam_enforced=self._iam == "enforced",

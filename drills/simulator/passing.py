@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import ExitStack
 from datetime import datetime
@@ -13,12 +14,14 @@ from botocore.exceptions import CapacityNotAvailableError
 from botocore.retries.bucket import TokenBucket
 
 from drills.clock import SimulatedClock
+from drills.simulator.turns import Turns, handing_on
 
 
-def begin(stack: ExitStack, start: datetime) -> SimulatedClock:
+def begin(stack: ExitStack, start: datetime, lock: Turns) -> SimulatedClock:
     """A clock that the whole process follows, until the stack is unwound."""
     traveller = stack.enter_context(time_machine.travel(start, tick=False))
-    clock = SimulatedClock(start, on_move=traveller.move_to)
+    clock = SimulatedClock(start, traveller.move_to, lock)
+    stack.enter_context(mock.patch.object(threading.Thread, "start", handing_on(threading.Thread.start)))
     stack.enter_context(mock.patch.object(time, "sleep", clock.sleep))
     stack.enter_context(mock.patch.object(TokenBucket, "_acquire", _acquire))
     return clock

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from drills.errors import SimulatorError
+
 ClockKind = Literal["simulated", "wall"]
 
 
@@ -40,6 +42,9 @@ class WallClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))
+
+
+LONGEST_SECONDS = 100 * 365 * 86_400
 
 
 @dataclass(order=True)
@@ -95,10 +100,15 @@ class SimulatedClock:
         return self.call_at(self._now + timedelta(seconds=seconds), action)
 
     def sleep(self, seconds: float) -> None:
+        """Let this many seconds pass, at least zero. Raises SimulatorError for what is no number of seconds."""
+        if not isinstance(seconds, (int, float)) or not seconds < LONGEST_SECONDS:
+            raise SimulatorError(f"the simulated clock sleeps a number of seconds, below a century; got {seconds!r}")
         self.run_until(self._now + timedelta(seconds=max(0.0, seconds)))
 
     def run_until(self, deadline: datetime) -> None:
-        """Advance to ``deadline``, running every event due up to and including it."""
+        """Advance to ``deadline``, running every event due up to and including it; not back, if it is past."""
+        if deadline.tzinfo is None:
+            raise SimulatorError(f"the simulated clock runs until a time with a zone, such as …, UTC; got {deadline!r}")
         with self.lock:
             while self._queue and self._queue[0].due <= deadline:
                 event = heapq.heappop(self._queue)
@@ -111,6 +121,6 @@ class SimulatedClock:
     def _move(self, to: datetime) -> None:
         # An event that slept may already have taken the time past its own successor's due time.
         if to > self._now:
-            self._now = to
             if self._on_move is not None:
                 self._on_move(to)
+            self._now = to

@@ -51,7 +51,12 @@ class Gate:
         with self.simulation.clock.lock:
             request = understood(prepared, operation)
             prepared.url = request.url
-            response = self._judged(request, prepared)
+            try:
+                response = self._judged(request, prepared)
+            except KeyError as error:
+                if error.args != (request.region,) or request.region in outage.regions():
+                    raise
+                raise outage.no_connection(request) from error  # There is no such region, and so no such host.
             for listener in self.listeners:
                 listener(request, response[0])
         return response

@@ -167,7 +167,7 @@ def test_a_batch_writer_gets_everything_in(simulated_aws: SimulatedAWS) -> None:
     [
         ({"throttle": 1.5}, "throttle is a share of calls, from 0 to 1; got 1.5"),
         ({"reject": -0.1}, "reject is a share of calls"),
-        ({"latency_seconds": -1}, "latency_seconds must not be negative"),
+        ({"latency_seconds": -1}, "latency_seconds is a number that is not negative"),
         ({"services": "dynamodb"}, "services is a list of names; got the text 'dynamodb'"),
         ({"operations": ["put_item"]}, "operation 'put_item': expected the API's own name, such as PutItem"),
     ],

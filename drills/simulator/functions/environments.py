@@ -26,6 +26,7 @@ import boto3
 
 from drills.simulator import accounts
 from drills.simulator.functions.packages import ROOT, Package
+from drills.simulator.passing import sleeping
 from drills.simulator.state import Simulation
 from drills.simulator.turns import Turn
 
@@ -269,7 +270,7 @@ class Environment:
         root.addHandler(self._log)
         stack.callback(root.removeHandler, self._log)
         stack.callback(setattr, time, "sleep", time.sleep)
-        time.sleep = self._sleep  # type: ignore[assignment]
+        time.sleep = sleeping(self._sleep)  # type: ignore[assignment]
         outside = boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION = self._session
         stack.callback(setattr, boto3, "DEFAULT_SESSION", outside)

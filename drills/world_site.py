@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -114,7 +115,9 @@ class WorldSite:
         return Location("production", self.account_id("production"), self.region("production"), self.name())
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
-        self.world.every(seconds, action, until=lambda: not self.writing)
+        # A schedule that began with the workload would meet the failure at the same point of its interval every time.
+        drawn = random.Random(f"{self.tags['drills:drill']}/{self.store.name}/{seconds}").random()
+        self.world.every(seconds, action, until=lambda: not self.writing, first_seconds=seconds * drawn)
 
     def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:
         size = self.store.production

@@ -149,6 +149,7 @@ class Telling:
             },
             "scenarios": [{"name": name, "respond_from": "production"} for name in self.scenarios],
             "estate": {
+                "accounts": {"production": {"id": "101010101010", "region": "eu-west-1"}},
                 "stores": [
                     {
                         "name": "people",

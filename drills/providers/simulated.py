@@ -62,14 +62,21 @@ class SimulatedWorld:
         for listener in self._listeners:
             listener(call)
 
-    def every(self, seconds: float, action: Callable[[], None], until: Callable[[], bool]) -> None:
+    def every(
+        self,
+        seconds: float,
+        action: Callable[[], None],
+        until: Callable[[], bool],
+        *,
+        first_seconds: float | None = None,
+    ) -> None:
         def turn() -> None:
             if until():
                 return
             action()
             self._aws.clock.call_later(seconds, turn)
 
-        self._aws.clock.call_later(seconds, turn)
+        self._aws.clock.call_later(seconds if first_seconds is None else first_seconds, turn)
 
     def close_account(self, role: AccountRole) -> None:
         self._aws.close_account(self._estate.accounts[role].id)

@@ -22,7 +22,7 @@ from drills.simulator.turns import Turns, handing_on
 def begin(stack: ExitStack, start: datetime, lock: Turns) -> SimulatedClock:
     """A clock that the whole process follows, until the stack is unwound."""
     traveller = stack.enter_context(time_machine.travel(start, tick=False))
-    moves = [traveller.move_to]
+    moves: list[Callable[[datetime], None]] = [traveller.move_to]
     clock = SimulatedClock(start, lambda to: moves[-1](to), lock)
     stack.callback(moves.append, _over)
     stack.enter_context(mock.patch.object(threading.Thread, "start", handing_on(threading.Thread.start)))

@@ -45,6 +45,7 @@ class WallClock:
 
 
 LONGEST_SECONDS = 100 * 365 * 86_400
+MOST_AT_ONCE = 1_000_000
 
 
 @dataclass(order=True)
@@ -82,6 +83,7 @@ class SimulatedClock:
         self._on_move = on_move
         self._queue: list[Event] = []
         self._order = itertools.count()
+        self._at_once = 0
         self.lock: AbstractContextManager[Any] = threading.RLock() if lock is None else lock
         """Held while events run; whoever must not be interleaved with them takes it too."""
 
@@ -115,8 +117,18 @@ class SimulatedClock:
                 if event.cancelled:
                     continue
                 self._move(event.due)
+                self._count()
                 event.action()
             self._move(deadline)
+
+    def _count(self) -> None:
+        """Tell of events that go on for ever at one moment; nothing else would."""
+        self._at_once += 1
+        if self._at_once > MOST_AT_ONCE:
+            raise SimulatorError(
+                f"{MOST_AT_ONCE:,} events fell due at {self._now.isoformat()} and the simulated clock could not go on: "
+                "something schedules itself again without any delay"
+            )
 
     def _move(self, to: datetime) -> None:
         # An event that slept may already have taken the time past its own successor's due time.
@@ -124,3 +136,4 @@ class SimulatedClock:
             if self._on_move is not None:
                 self._on_move(to)
             self._now = to
+            self._at_once = 0

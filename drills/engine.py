@@ -20,6 +20,7 @@ import drills
 from drills.attempts import Recovery, crashed, finding_as_json
 from drills.errors import UsageError
 from drills.evidence import Evidence
+from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
 from drills.model import JSON, DrillInfo, Estate, Finding
@@ -245,6 +246,7 @@ class _ScenarioRun:
         self.evidence = evidence
         self.progress = progress
         self.calls = Calls()
+        self.guard = Guard(plan.drill.id)
         self.workloads: list[StoreWorkload] = []
         world.listen(self._heard)
 
@@ -288,6 +290,7 @@ class _ScenarioRun:
                 history=self.history,
                 context={"scenario": self.use.label, "store": store.name},
                 capabilities=self.plan.provider.capabilities,
+                guard=self.guard,
             )
             at = kind.provision(site)
             site.reckon(at)

@@ -11,6 +11,7 @@ from typing import Any
 
 from drills.clock import Clock
 from drills.errors import ProtectionError
+from drills.guard import Guard
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
 from drills.providers.interface import Call, World
@@ -82,12 +83,14 @@ class WorldSite:
         history: Appends,
         context: Mapping[str, str],
         capabilities: frozenset[str],
+        guard: Guard | None = None,
     ) -> None:
         self.world = world
         self.estate = estate
         self.store = store
         self.tags: Mapping[str, str] = {"drills:drill": drill_id, "drills:store": store.name}
         self.capabilities = capabilities
+        self.guard = guard or Guard(drill_id)
         self.stopwatch: Stopwatch | None = None
         self.writing = True
         self._prefix = prefix
@@ -109,7 +112,9 @@ class WorldSite:
         return self.estate.accounts[role].region
 
     def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
-        return self.world.client(service, role, region or self.region(role))
+        client = self.world.client(service, role, region or self.region(role))
+        self.guard.watch(client, self.account_id(role))
+        return client
 
     def primary(self) -> Location:
         return Location("production", self.account_id("production"), self.region("production"), self.name())

@@ -65,22 +65,30 @@ def estate(text: str = TEXT) -> Estate:
 
 
 class ReachableProvider(SimulatedProvider):
-    """The simulated provider, with its AWS within reach."""
+    """The simulated provider, with its AWS within reach; ``before`` and ``after`` run around all that a drill does."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Hook | None = None, after: Hook | None = None) -> None:
         self.aws: SimulatedAWS | None = None
+        self._before = before
+        self._after = after
 
     @contextmanager
     def open(self, estate: Estate, seed: int) -> Iterator[SimulatedWorld]:
         with SimulatedAWS(seed=seed) as aws:
             self.aws = aws
+            if self._before is not None:
+                self._before(aws)
             yield SimulatedWorld(aws, estate)
+            if self._after is not None:
+                self._after(aws)
 
 
 def drill(
     out: Path,
     scenario: str | Sequence[str],
     *,
+    before: Hook | None = None,
+    after: Hook | None = None,
     early: Hook | None = None,
     at_failure: Hook | None = None,
     text: str = TEXT,
@@ -88,8 +96,12 @@ def drill(
     records: int = 40,
     paths: Literal["all", "preferred"] = "all",
 ) -> tuple[Report, Path]:
-    """Run one drill on the small estate: ``early`` ten minutes into the workload, ``at_failure`` just before that."""
-    provider = ReachableProvider()
+    """Run one drill on the small estate.
+
+    ``before`` and ``after`` run around all of it, ``early`` ten minutes into the workload, ``at_failure`` just before
+    the failure.
+    """
+    provider = ReachableProvider(before, after)
 
     def progress(line: str) -> None:
         if early is not None and ": writing for" in line:

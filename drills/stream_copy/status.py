@@ -17,7 +17,6 @@ from drills.stream_copy.model import Clients, StreamCopy
 from drills.stream_copy.production_side import describe_source, feeds, queue_url
 from drills.stream_copy.rows import BackfillState, covered_by, moment, read_row
 
-
 WINDOW_SLACK = timedelta(minutes=5)
 """How much later than it was asked for a recovery window may begin."""
 

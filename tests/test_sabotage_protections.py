@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -139,6 +141,14 @@ def environment_points_elsewhere(aws: SimulatedAWS) -> None:
     client.update_function_configuration(FunctionName=found["FunctionName"], Environment={"Variables": variables})
 
 
+def code_that_copies_nothing(aws: SimulatedAWS) -> None:
+    client, found = function(aws)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("stream_copy.py", "def handler(event, context):\n    return {'batchItemFailures': []}\n")
+    client.update_function_code(FunctionName=found["FunctionName"], ZipFile=packed.getvalue())
+
+
 def a_record_set_aside(aws: SimulatedAWS) -> None:
     client = vault(aws, "s3")
     bucket = client.list_buckets()["Buckets"][0]["Name"]
@@ -179,6 +189,7 @@ def test_what_is_wrong_about_the_copy_is_told_before_it_is_needed(tmp_path: Path
         (copy_recovery_off, "protected", "no point-in-time recovery"),
         (copy_recovery_off_and_on, "protected", "was off: it begins at"),
         (environment_points_elsewhere, "drift", "DRILLS_COPY_TABLE is elsewhere"),
+        (code_that_copies_nothing, "drift", "code is not what this version deploys"),
         (writer_may_more, "drift", "more policies: more"),
         (a_record_set_aside, "set_aside", "1 records"),
     ],
@@ -268,6 +279,28 @@ def test_a_replica_that_was_removed(tmp_path: Path) -> None:
 
     report, _ = drill(tmp_path, "region_outage", text=GLOBAL, early=remove)
     assert {"global_table.replica", "recovery_point"} <= failed(report).keys()
+
+
+def test_a_replica_that_could_not_carry_the_load(tmp_path: Path) -> None:
+    """Its own capacity does not scale, and it lost an index: both would have to be mended first."""
+
+    def weaken(aws: SimulatedAWS) -> None:
+        client, name = replica(aws)
+        scaling = aws.session(PRODUCTION, "eu-north-1").client("application-autoscaling")
+        for target in scaling.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]:
+            scaling.deregister_scalable_target(
+                ServiceNamespace="dynamodb",
+                ResourceId=target["ResourceId"],
+                ScalableDimension=target["ScalableDimension"],
+            )
+        client.update_table(TableName=name, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-email"}}])
+
+    scaled = "billing: {read_units: 20, write_units: 20, autoscaling: {min: 20, max: 200, target_percent: 70}}"
+    text = GLOBAL.replace("    stream: new", f"    {scaled}\n    stream: new")
+    report, _ = drill(tmp_path, "region_outage", text=text, early=weaken)
+    told = failed(report)
+    assert "autoscaling" in told["global_table.settings"].expected
+    assert "index.by-email" in f"{told['unchanged'].expected}{told['global_table.settings'].expected}"
 
 
 def test_a_record_missing_from_the_replica(tmp_path: Path) -> None:

@@ -153,7 +153,11 @@ class Recovery:
 
     def _restore(self, use: ProtectionUse, point: RecoveryPoint) -> Location:
         with self._phase("restore"):
-            name = self.site.name(f"from-{use.name.replace('_', '-')}")
+            name = self.workload.kind.physical_name(
+                self.site.name(f"from-{use.name.replace('_', '-')}"),
+                self.site.account_id(self.respond.role),
+                self.respond.region,
+            )
             return load_protection(use.name).restore(self.site, use.options, point, self.respond, name)
 
     def _reconfigure(self, at: Location, point: RecoveryPoint) -> None:

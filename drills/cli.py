@@ -14,6 +14,7 @@ import click
 
 import drills
 from drills.errors import DrillError
+from drills.own_cli import commands as own_commands
 
 if TYPE_CHECKING:
     from drills.model import Report
@@ -211,6 +212,10 @@ def _progress() -> Iterator[Callable[[str], None]]:
         return
     with console.status("planning") as status:
         yield lambda line: status.update(line.replace("[", "\\["))
+
+
+for own_command in own_commands(_progress):
+    cli.add_command(own_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

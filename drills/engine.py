@@ -123,6 +123,8 @@ class Plan:
                 f"check {store.name}: every record against the ledger, every setting, key and index queries, a canary; "
                 f"RTO within {store.objectives.rto_seconds:,g} s, RPO within {store.objectives.rpo_seconds:,g} s"
             )
+        for reference in self.estate.references:
+            lines.append(f"check that every {reference.store}.{reference.attribute} is found in {reference.to}")
         return lines
 
 
@@ -155,6 +157,13 @@ def plan(
         if labels.count(label) > 1:
             raise UsageError(f"the scenario {label} is named {labels.count(label)} times: name it once")
     wanted = _chosen(estate, stores)
+    for store in wanted.stores:
+        if store.records is None:
+            raise UsageError(
+                f"store {store.name!r} of the estate {estate.name}: expected records, objectives and production, "
+                f"without which it cannot be drilled; found only that it exists as {store.exists}. Add them, or name "
+                "other stores with --store."
+            )
     names = [store.name for store in wanted.stores]
     identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
@@ -183,7 +192,12 @@ def _chosen(estate: Estate, stores: Sequence[str] | None) -> Estate:
             f"--store {unknown[0]}: the estate {estate.name} has no such store; it has {', '.join(sorted(known))}"
             + (f"; did you mean {near[0]!r}?" if (near := nearest(unknown[0], known, 1)) else "")
         )
-    return replace(estate, stores=tuple(store for store in estate.stores if store.name in set(stores)))
+    chosen = set(stores)
+    return replace(
+        estate,
+        stores=tuple(store for store in estate.stores if store.name in chosen),
+        references=tuple(one for one in estate.references if one.store in chosen and one.to in chosen),
+    )
 
 
 Runner = Callable[[Plan, Appends, Evidence, Progress], datetime]
@@ -398,6 +412,10 @@ def _estate_as_json(estate: Estate) -> Mapping[str, JSON]:
                 "production": {"size_gb": store.production.size_gb, "items": store.production.items},
             }
             for store in estate.stores
+        ],
+        "references": [
+            {"store": reference.store, "attribute": reference.attribute, "to": reference.to}
+            for reference in estate.references
         ],
         "source": estate.source,
     }

@@ -19,6 +19,7 @@ from drills.estate_file import (
     ROLES,
     AccountsPart,
     EstatePart,
+    ExistingStorePart,
     ResponsePart,
     StorePart,
 )
@@ -40,6 +41,7 @@ from drills.model import (
 from drills.record_drawing import Record
 from drills.record_file import FileRecords, RecordsFrom, read_file
 from drills.records import RecordsSpec, make_records, read_attributes, with_keys
+from drills.references_in_estate import read_references
 from drills.stores import StoreKind
 from drills.suggestions import did_you_mean, nearest
 
@@ -111,6 +113,9 @@ class _Reading:
         if part is None:
             return None
         self._check_response(part.response)
+        references, wrong = read_references(part.references, stores)
+        # A reference may name the store whose name is wrong.
+        self.complaints += wrong if self.all_named else []
         accounts = self._accounts(part.accounts)
         if self.complaints:
             return None
@@ -123,6 +128,7 @@ class _Reading:
             response=Response(part.response.detect, part.response.decide, part.response.cut_over),
             workload_minutes=part.workload_minutes,
             source=source,
+            references=references,
         )
 
     # --- Accounts and response
@@ -183,10 +189,12 @@ class _Reading:
         kind = self._kind(node, path)
         own = {key: value for key, value in node.items() if key not in StorePart.model_fields}
         common = {key: value for key, value in node.items() if key in StorePart.model_fields}
-        part: StorePart | None = self.checked(StorePart, common, path, within)
+        undrilled = "exists" in node and "records" not in node and "records_from" not in node
+        model = ExistingStorePart if undrilled else StorePart
+        part: StorePart | None = self.checked(model, common, path, within)
         config = self._config(kind, own, path, within) if kind else None
         protections = self._protections(node.get("protections"), kind, path, within)
-        records = self._records(name, node, path)
+        records = None if undrilled else self._records(name, node, path)
         if part is not None:
             self._check_mix(part, path, within)
         if len(self.complaints) == before and kind and records:
@@ -203,6 +211,7 @@ class _Reading:
             protections=tuple(protections),
             objectives=Objectives(part.objectives.rto, part.objectives.rpo),
             production=ProductionSize(part.production.size_gb, part.production.items),
+            exists=part.exists,
         )
 
     def _kind(self, node: dict[str, Any], path: At) -> StoreKind | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from typing import Annotated, Any
 
@@ -52,6 +53,15 @@ def _name(value: str) -> str:
     return value
 
 
+def _existing(value: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", value) is None:
+        raise ValueError(
+            "expected the name that the store has in AWS, 3 to 255 letters, digits, '_', '-' and '.', "
+            f"found {shown(value)}"
+        )
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(seconds)]
 Name = Annotated[str, AfterValidator(_name)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
@@ -91,6 +101,7 @@ class StorePart(Checked):
 
     name: Name
     kind: str
+    exists: Annotated[str, AfterValidator(_existing)] | None = None
     records: Any = None
     records_from: Any = None
     share: Annotated[float, Field(gt=0, le=1e9)] = 1.0
@@ -100,10 +111,24 @@ class StorePart(Checked):
     production: ProductionPart
 
 
+class ExistingStorePart(StorePart):
+    """A store that exists in AWS and has no records to be drilled with: nothing needs to be said of a drill."""
+
+    objectives: ObjectivesPart = ObjectivesPart.model_construct(rto=math.inf, rpo=math.inf)
+    production: ProductionPart = ProductionPart.model_construct(size_gb=0.0, items=0)
+
+
 class ResponsePart(Checked):
     detect: dict[str, Duration] = Field(default_factory=lambda: {"default": 900.0})
     decide: Duration = 900.0
     cut_over: Duration = 0.0
+
+
+class ReferencePart(Checked):
+    """One attribute that names the records of another store."""
+
+    from_: Annotated[str, Field(alias="from")]
+    to: str
 
 
 class EstatePart(Checked):
@@ -114,5 +139,6 @@ class EstatePart(Checked):
     accounts: AccountsPart = AccountsPart()
     stores: Annotated[list[Any], Field(min_length=1)]
     modules: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    references: list[ReferencePart] = Field(default_factory=list)
     response: ResponsePart = ResponsePart()
     workload_minutes: Annotated[float, Field(gt=0, le=100_000)] = 30.0

@@ -13,6 +13,9 @@ threes; eu-west-1, eu-central-1, eu-north-1 |
 | `modules` | infrastructure modules by name, each with the list of what it manages: a store (`orders`) or what a \
 protection made for it (`orders/dynamodb_global_table`). All of a module goes in one go when its code is wrong | each \
 store by itself |
+| `references` | which records name which others: `{from: orders.invoice_key, to: invoices}`, an attribute (within a \
+map, its path with dots) that holds a key of another store, or a list of keys; after a restore each must be found \
+there | none |
 | `response.detect` | how long until a failure is noticed: `default`, and by scenario where that differs | 15m |
 | `response.decide` | how long until it is decided to restore | 15m |
 | `response.cut_over` | how long the application takes to use a store's new place once it is told | 0s |
@@ -24,7 +27,8 @@ STORE_KEYS = """\
 |---|---|---|
 | `name` | letters, digits, `_`, `-`, `.` | must be given |
 | `kind` | the kind of store, such as `dynamodb`; it brings keys of its own | must be given |
-| `records` | how records are made: attribute by attribute, see below | this or `records_from` must be given |
+| `records` | how records are made: attribute by attribute, see below | this or `records_from` must be given, unless \
+the store `exists` |
 | `records_from` | a JSON Lines or CSV file beside the estate: its name, or `{file: clients.csv, types: {balance: \
 number}}`; types are `string`, `number`, `boolean`, `base64`, `set`, `json` | |
 | `share` | this store's weight in the drill's records | 1 |
@@ -32,9 +36,11 @@ number}}`; types are `string`, `number`, `boolean`, `base64`, `set`, `json` | |
 | `workload.inserts`, `workload.updates`, `workload.deletes`, `workload.erasures` | weights of the kinds of write; an \
 erasure removes a person's data for good and must never be undone by a restore | 3, 5, 1, 0 |
 | `protections` | a list in order of preference: a name, or `{name: {option: value}}` | must be given |
-| `objectives.rto`, `objectives.rpo` | what is demanded | must be given |
+| `objectives.rto`, `objectives.rpo` | what is demanded | must be given with records |
 | `production.size_gb`, `production.items` | the size to reckon with: a drill with few records predicts \
-durations for it | must be given |
+durations for it | must be given with records |
+| `exists` | the name that the store has in AWS, for `drills protect` and `drills restore`; drills make stores of \
+their own and never touch it | it is only drilled |
 
 Durations are written with their unit: `90s`, `15m`, `4h`, `1d`, `1h30m`. Numbers stay exact.
 """
@@ -56,6 +62,8 @@ RECORD_FORMS = """\
 | `{set: {of: {choice: [red, green, blue]}, size: [1, 2]}}` | a set of different values |
 | `{map: {street: street_address, city: city}}` | a nested map |
 | `{either: [sentence, {const: null}]}` | one of several forms |
+| `{cycle: [{template: "a/{n}"}, {template: "b/{n}"}]}` | the forms in turn, by the record's number; in two stores \
+alike, so that one can name the other's keys |
 | `{const: ""}` | always the same, `null` included |
 | `{time: {from: -1h, to: 7d, as: iso}}` | a moment around the drill's start; `as` is `epoch` (seconds, as a time to \
 live needs; the default), `milliseconds` or `iso` |
@@ -91,5 +99,38 @@ global indexes | on_demand |
 `memory_mb`, `tombstone_hours`, `alarm_topic` of its function and feed | 35, 300; 1, 100, 0, 82800, 60, 256, 72, none |
 """
 
-REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, RECORD_FORMS) if part)
+S3_KEYS = """\
+| key of an `s3` store | what it says | when left out |
+|---|---|---|
+| `versioning` | `enabled`, `suspended` or `off` | enabled |
+| `lifecycle` | a list of rules, each with `id` and what it does: `expire_days`, `expired_markers: true`, \
+`noncurrent_days` with or without `newer_noncurrent`, `abort_uploads_days`, `transition: {days: 30, storage_class: \
+STANDARD_IA}`; for all objects, or those of a `prefix` and with `tags`; `enabled: false` keeps a rule without using \
+it | none |
+| `encryption` | how new objects are encrypted: `sse-s3` | sse-s3 |
+| `tags` | tags by name | none |
+| `object_lock` | the retention of every new version: `{mode: governance, days: 30}`, `mode` is `governance` or \
+`compliance` | none |
+| `cors` | a list of rules: `origins`, `methods`, `headers`, `expose`, `max_age_seconds` | none |
+| `public_access_block` | `true`, `false`, or `{block_acls: true, ignore_acls: true, block_policy: true, restrict: \
+true}` | true |
+| `event_bridge` | whether EventBridge is told of the bucket's events | false |
+| `policy` | the bucket's policy as AWS takes it; `<bucket>` and `<account>` stand for its own | none |
+| `read_every_byte` | whether verifying reads every body, instead of trusting the checksums of whole objects that S3 \
+itself has verified and kept | false |
+
+| protection of an `s3` store | its options | when left out |
+|---|---|---|
+| `s3_versioning` | `keep_days`: how long older versions must stay before health complains | 7 |
+| `s3_replication` | `lock_mode` (`governance` or `compliance`) and `lock_days` of the copy; `noncurrent_days` after \
+which its older versions are deleted, 0 for never; `prefix`; `maximum_lag` before health complains; `deletions_every`: \
+how often deletions are registered; `replication_time`: whether S3 promises its 15 minutes; `kms_key` of the copy | \
+governance, 30, 0, all keys, 15m, 10m, false, none |
+
+The records of an `s3` store have the attributes `key` and `body` (text or bytes), and may have `content_type`, \
+`metadata` (a map), `tags` (a map), `storage_class`, `cache_control`, `content_disposition`, `content_encoding` and \
+`content_language`. Attributes that begin with `_` are there to make others from.
+"""
+
+REFERENCE = "\n".join(part for part in (ESTATE_KEYS, STORE_KEYS, DYNAMODB_KEYS, S3_KEYS, RECORD_FORMS) if part)
 """All of it, as Markdown."""

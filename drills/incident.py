@@ -50,6 +50,11 @@ class EngineIncident:
             workload.kind.destroy(workload.site, workload.at)
         workload.site.note("deleted", resource=resource)
 
+    def take_names(self) -> None:
+        for workload in self._workloads.values():
+            taken = workload.kind.take_name(self._world.stranger, workload.at)
+            workload.site.note("name.taken" if taken else "name.not_taken", name=workload.at.name)
+
     def region_outage(self) -> None:
         self._world.region_down(self._estate.accounts["production"].region)
 

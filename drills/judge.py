@@ -7,8 +7,8 @@
 but that a path found no recovery point (the scenario took it away, which is what it is for) or was skipped because only
 the preferred one was asked for does not count. With no recovery point at all, nothing is left out and the cell fails.
 
-*Drill*: the worst of its cells and of the findings on the drill as a whole: that it ran to its end, and that it cleaned
-up after itself.
+*Drill*: the worst of its cells and of the findings on the drill as a whole: that what one store names in another was
+found there, by the paths of their cells; that it ran to its end, and that it cleaned up after itself.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from drills.errors import EvidenceError
 from drills.evidence import PLAN, EvidenceFile, read_ledger, read_plan
 from drills.history import Event, read_history
 from drills.judge_attempt import Case, judge_attempt
+from drills.judge_references import judge_reference
 from drills.measure import Response
-from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Report, Verdict, worst
+from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Reference, Report, Verdict, worst
 from drills.verify import Expectations
 
 NOT_A_WAY_BACK = frozenset({"recovery_point", "skipped"})
@@ -51,7 +52,11 @@ def judge(folder: Path) -> Report:
         for scenario in plan.scenarios
         for store in plan.stores
     )
-    findings = (*_ran_to_its_end(events), *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]))
+    findings = (
+        *_referred(folder, plan, cells, events),
+        *_ran_to_its_end(events),
+        *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]),
+    )
     verdict = worst([*(cell.verdict for cell in cells), *(finding.verdict for finding in findings)])
     return Report(plan.drill, verdict, cells, findings)
 
@@ -94,6 +99,7 @@ class _Plan:
     scenarios: tuple[_Scenario, ...]
     stores: tuple[_Store, ...]
     home_region: str
+    references: tuple[Reference, ...]
 
     @classmethod
     def read(cls, folder: Path, started: Event, told: Mapping[str, JSON]) -> _Plan:
@@ -105,6 +111,10 @@ class _Plan:
                 tuple(_Scenario(str(use["name"]), str(use["respond_from"])) for use in plan["scenarios"]),
                 tuple(map(_store, plan["estate"]["stores"])),
                 str(plan["estate"]["accounts"]["production"]["region"]),
+                tuple(
+                    Reference(str(one["store"]), str(one["attribute"]), str(one["to"]))
+                    for one in plan["estate"].get("references", [])
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise EvidenceError(
@@ -217,6 +227,17 @@ def _cell_verdict(attempts: Sequence[Attempt]) -> Verdict:
 
 
 # --- The drill as a whole ------------------------------------------------------------------------------------------
+
+
+def _referred(folder: Path, plan: _Plan, cells: Sequence[Cell], events: Sequence[Event]) -> Iterable[Finding]:
+    """Whether what the records of one store name in another was restored with it, scenario by scenario."""
+    by_place = {(cell.scenario, cell.store): cell for cell in cells}
+    for scenario in plan.scenarios:
+        own = [event for event in events if event.data.get("scenario") == scenario.name]
+        for reference in plan.references:
+            ends = [by_place[scenario.name, name] for name in (reference.store, reference.to)]
+            subject = f"{scenario.name}: {reference.store}.{reference.attribute} → {reference.to}"
+            yield from judge_reference(folder, reference, subject, ends, own)
 
 
 def _ran_to_its_end(events: Sequence[Event]) -> Iterable[Finding]:

@@ -76,7 +76,10 @@ class WorkloadMix:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One DynamoDB table, S3 bucket or database. ``config`` is the kind's own frozen description of it."""
+    """One DynamoDB table, S3 bucket or database. ``config`` is the kind's own frozen description of it.
+
+    ``records`` is None for a store that exists and cannot be drilled, as the estate does not say what to fill it with.
+    """
 
     name: str
     kind: str
@@ -87,6 +90,9 @@ class Store:
     protections: tuple[ProtectionUse, ...]
     objectives: Objectives
     production: ProductionSize
+    exists: str | None = None
+    """What the store is called in AWS, where it exists already and is to be protected and restored. Drills make their
+    own and never touch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,18 @@ class Module:
 
     name: str
     resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An attribute of one store's records that names records of another by their key.
+
+    ``attribute`` is a name, or a path of names with dots where it lies within a map.
+    """
+
+    store: str
+    attribute: str
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,7 @@ class Estate:
     workload_minutes: float
     source: str
     """The estate file as it was read, for the evidence."""
+    references: tuple[Reference, ...] = ()
 
 
 # --- Where things lie ----------------------------------------------------------------------------------------------
@@ -166,6 +185,8 @@ class RecoveryPoint:
     lag_seconds: float = 0.0
     """A live copy applies its parts independently: writes acknowledged up to this long before ``as_of`` may still be
     missing from it. Zero for a state that is consistent. What is missing counts for the RPO all the same."""
+    since: datetime | None = None
+    """Every moment from then to ``as_of`` can be restored as well; None: this one state alone."""
 
 
 # --- The ledger and what is observed -------------------------------------------------------------------------------

@@ -354,6 +354,26 @@ class EitherForm(Form):
         return [name for form in self.forms for name in form.needs()]
 
 
+class CycleForm(Form):
+    """Several forms in turn, by the record's number: another store that turns through the same gives the same."""
+
+    word = "cycle"
+    shorthand = "forms"
+    redrawn = False
+    forms: Annotated[list[Form], Field(min_length=1)]
+
+    def draws(self, making: Making) -> Draw:
+        forms = [form.draws(making) for form in self.forms]
+        size = len(forms)
+        return lambda rng, n, record: forms[n % size](rng, n, record)
+
+    def unique(self, others: Mapping[str, bool]) -> bool:
+        return all(form.unique(others) for form in self.forms)
+
+    def needs(self) -> list[str]:
+        return [name for form in self.forms for name in form.needs()]
+
+
 class ConstForm(Form):
     """Always the same value, null and the empty text included."""
 
@@ -444,7 +464,7 @@ FORMS: dict[str, type[Form]] = {
     form.word: form
     for form in (
         FakerForm, ChoiceForm, SequenceForm, UuidForm, NumberForm, DecimalForm, TextForm, BytesForm,
-        ListForm, SetForm, MapForm, EitherForm, ConstForm, TimeForm, TemplateForm, RefForm,
+        ListForm, SetForm, MapForm, EitherForm, CycleForm, ConstForm, TimeForm, TemplateForm, RefForm,
     )
 }  # fmt: skip
 BARE_WORDS = ("uuid", "sequence")

@@ -283,7 +283,7 @@ def _with_forms(
                 key,
                 {entry: _form(reading, f"{name}.{entry}", item, (*nested, entry)) for entry, item in value.items()},
             )
-        elif word == "either" and key == "forms" and isinstance(value, list):
+        elif word in ("either", "cycle") and key == "forms" and isinstance(value, list):
             yield key, [_form(reading, name, item, (*path, index)) for index, item in enumerate(value)]
         else:
             yield key, value

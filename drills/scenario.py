@@ -33,6 +33,10 @@ class Incident(Protocol):
         """Delete every infrastructure module that manages a store of the drill, with all it manages."""
         ...
 
+    def take_names(self) -> None:
+        """Let an account outside the estate take the names of deleted stores, where all accounts share names."""
+        ...
+
     def region_outage(self) -> None:
         """Take production's home region down, for every service; what was in flight is lost."""
         ...

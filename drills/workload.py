@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -13,7 +14,7 @@ from drills.clock import Clock
 from drills.ledger import Ledger
 from drills.model import Location, Write, WriteKind
 from drills.records import RecordMaker, make_records
-from drills.stores import StoreKind
+from drills.stores import Outgoing, StoreKind
 from drills.world_site import WorldSite
 
 REJECTIONS_BELOW = 500
@@ -85,11 +86,20 @@ class StoreWorkload:
         sent = microseconds(self.site.clock.now())
         writes = [self._put(number, self._maker.record(number), sent) for number in range(count)]
         self._records_made = count
-        self.kind.seed(self.site, self.at, (write.item for write in writes if write.item is not None))
+        self.kind.seed(self.site, self.at, map(self._outgoing, range(count), writes))
         acknowledged = microseconds(self.site.clock.now())
         for number, write in enumerate(writes):
             self.ledger.append(_acknowledged(write, acknowledged))
             self.live.add(write.key, number)
+
+    def _outgoing(self, number: int, write: Write) -> Outgoing:
+        assert write.item is not None
+        # Made anew rather than kept: all bodies together may be more than memory holds.
+        payload = self._payload(self._maker.record(number)) if self.kind.sends_payload else None
+        return Outgoing(write.key, write.item, payload)
+
+    def _payload(self, record: dict[str, object]) -> Any:
+        return self.kind.payload(self.site.store.config, record) if self.kind.sends_payload else None
 
     def arrivals(self, seconds: float) -> list[float]:
         """When writes arrive within so many seconds: at random, as users come, so that a failure may meet one."""
@@ -98,10 +108,10 @@ class StoreWorkload:
 
     def write_once(self) -> None:
         """Send one write, drawn from the mix, and enter what became of it into the ledger."""
-        write, number = self._draw(microseconds(self.site.clock.now()))
+        write, number, payload = self._draw(microseconds(self.site.clock.now()))
         self.sent.due += 1
         try:
-            self.kind.write(self.site, self.at, write)
+            self.kind.write(self.site, self.at, write, payload)
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the write may have arrived.
             if _rejected(error):
                 self.sent.rejected += 1
@@ -119,20 +129,23 @@ class StoreWorkload:
         elif write.acknowledged_us is not None:
             self.live.remove(write.key)
 
-    def _draw(self, sent_us: int) -> tuple[Write, int]:
+    def _draw(self, sent_us: int) -> tuple[Write, int, Any]:
+        """The next write, the number of the record it is made from, and its payload."""
         mix = self.site.store.workload
         weights = [mix.inserts, mix.updates, mix.deletes, mix.erasures] if len(self.live) else [1, 0, 0, 0]
         choice = self._rng.choices(("insert", "update", "delete", "erase"), weights)[0]
         if choice == "insert":
             number = self._records_made
             self._records_made += 1
-            return self._put(number, self._maker.record(number), sent_us), number
+            record = self._maker.record(number)
+            return self._put(number, record, sent_us), number, self._payload(record)
         key, number = self.live.pick(self._rng)
         if choice == "update":
-            return self._put(number, self._maker.changed(self._maker.record(number), self._rng), sent_us), number
+            record = self._maker.changed(self._maker.record(number), self._rng)
+            return self._put(number, record, sent_us), number, self._payload(record)
         kind: WriteKind = "erase" if choice == "erase" else "delete"
         self._sequence += 1
-        return Write(self._sequence, key, kind, None, sent_us, None), number
+        return Write(self._sequence, key, kind, None, sent_us, None), number, None
 
     def _put(self, number: int, record: dict[str, object], sent_us: int) -> Write:
         config = self.site.store.config

@@ -14,6 +14,7 @@ from drills.errors import ProtectionError
 from drills.guard import Guard
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
+from drills.plugins import load_store_kind
 from drills.providers.interface import Call, World
 
 
@@ -117,7 +118,9 @@ class WorldSite:
         return client
 
     def primary(self) -> Location:
-        return Location("production", self.account_id("production"), self.region("production"), self.name())
+        account, region = self.account_id("production"), self.region("production")
+        name = load_store_kind(self.store.kind).physical_name(self.name(), account, region)
+        return Location("production", account, region, name)
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
         # A schedule that began with the workload would meet the failure at the same point of its interval every time.
@@ -134,7 +137,7 @@ class WorldSite:
         self.world.modelled(operation, self.name(), size)
 
     def reckon(self, at: Location) -> None:
-        self.world.reckon(at, self.store.production)
+        self.world.reckon(self.store.kind, at, self.store.production)
 
     def wait_until(self, moment: datetime) -> None:
         if self.stopwatch is not None:

@@ -16,6 +16,8 @@ scenario = Scenario(
     variants={
         "all": "every record is deleted",
         "filter": "a wrong filter: about half of the records are deleted",
-        "overwrite": "one attribute of every record is overwritten",
+        "prefix": "a wrong prefix: every object of one folder is deleted, and about half of what has no folders",
+        "overwrite": "one attribute of every record is overwritten; objects are cut to half of their bytes",
+        "versions": "every record is deleted, and every older version with it where there are any",
     },
 )

@@ -5,6 +5,8 @@ from drills.scenario import Incident, Scenario
 
 def fail(incident: Incident) -> None:
     incident.delete_modules()
+    if incident.variant == "name_taken":
+        incident.take_names()
 
 
 scenario = Scenario(
@@ -12,4 +14,8 @@ scenario = Scenario(
     "module manages beside it, replicas and copies included.",
     fail=fail,
     respond_from="production",
+    variants={
+        "deleted": "the stores are deleted, buckets with all their versions",
+        "name_taken": "and another account takes the name of a bucket once it is free",
+    },
 )

@@ -100,7 +100,7 @@ class ProviderSuite:
     def test_modelled_durations_are_kept_apart_by_grade(self, provider: Provider, world: World, estate: Estate) -> None:
         at = self.table(world, estate)
         begun = world.clock.now()
-        world.reckon(at, estate.stores[0].production)
+        world.reckon("dynamodb", at, estate.stores[0].production)
         world.modelled("dynamodb.refill", at.name, estate.stores[0].production)
         passed = (world.clock.now() - begun).total_seconds()
         told = [duration for duration in world.modelled_durations() if duration.operation == "dynamodb.refill"]

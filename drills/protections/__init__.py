@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.site import Site
+
+WayBack = Literal["new_store", "live_copy", "in_place"]
+"""What a restore gives: a store of its own, the copy itself put to use, or the store itself put back as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One thing that protecting a store makes, or a setting of the store that it changes: ``what`` it is, its
+    ``name``, and where it lies."""
+
+    what: str
+    name: str
+    role: AccountRole
+    region: str
 
 
 class Protection(Protocol):
@@ -21,6 +36,13 @@ class Protection(Protocol):
     name: str
     kind: str
     summary: str
+    way_back: WayBack
+    restores_into: Sequence[AccountRole]
+    """The accounts that a store can be restored into."""
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        """What ``set_up`` makes and changes where nothing of it is there yet. Calls nothing."""
+        ...
 
     def check(self, options: Mapping[str, JSON]) -> None:
         """Raises ValueError naming the option, what is expected and what was found."""

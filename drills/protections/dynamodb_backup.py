@@ -5,6 +5,7 @@ Source: DynamoDB developer guide, On-demand backup and restore for DynamoDB.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.durations import written
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.ownership import owner_tag, refuse_outside_a_drill
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import duration_seconds, only, whole_number
 from drills.site import Site
-from drills.stores.dynamodb_tables import DRILL_TAG
 
 BACKUP_SECONDS = 3_600
 """Longest wait for one backup."""
@@ -45,20 +47,29 @@ class BackupProtection:
     name = "dynamodb_backup"
     kind = "dynamodb"
     summary = "on-demand backups on a schedule, within the account; they outlive their table"
+    way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production",)
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        at = site.primary()
+        return [Resource("backup, if one is due, of the table", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         Options.parse(options)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
+        """Makes a backup if one is due, and lets the schedule go on for as long as the site does."""
         parsed = Options.parse(options)
-        arn = _make(site)
-        dynamodb = _client(site)
-        site.wait(
-            f"first backup of {site.primary().name}",
-            lambda: _status(dynamodb, arn) == "AVAILABLE",
-            every_seconds=15,
-            limit_seconds=BACKUP_SECONDS,
-        )
+        if _is_due(site, parsed.every_seconds):
+            arn = _make(site)
+            dynamodb = _client(site)
+            site.wait(
+                f"backup of {site.primary().name}",
+                lambda: _status(dynamodb, arn) == "AVAILABLE",
+                every_seconds=15,
+                limit_seconds=BACKUP_SECONDS,
+            )
+            _prune(site, parsed.keep)
         site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
@@ -74,6 +85,7 @@ class BackupProtection:
         return [Finding("backup.age", verdict, site.store.name, expected, f"the newest is {age:,.0f} s old"), reach]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"the backups of table {site.primary().name}", "deleting")
         dynamodb = _client(site)
         for backup in _own(site):
             arn = backup["BackupArn"]
@@ -130,8 +142,13 @@ def _reach(site: Site, options: Options) -> Finding:
 
 
 def _prefix(site: Site) -> str:
-    """What the names of this drill's backups begin with: backups have no tags of their own."""
-    return f"drills-{site.tags[DRILL_TAG]}-"
+    """What the names of the site's own backups begin with: backups have no tags of their own."""
+    return f"drills-{owner_tag(site)[1]}-"
+
+
+def _is_due(site: Site, every_seconds: float) -> bool:
+    made = _available(site)
+    return not made or (site.clock.now() - made[0]["BackupCreationDateTime"]).total_seconds() >= every_seconds
 
 
 def _make(site: Site) -> str:
@@ -150,7 +167,7 @@ def _take_turn(site: Site, keep: int) -> None:
 
 
 def _prune(site: Site, keep: int) -> None:
-    """Delete the oldest of this drill's own backups, but never the newest that could be restored."""
+    """Delete the oldest of the site's own backups, but never the newest that could be restored."""
     dynamodb = _client(site)
     made = _own(site)
     good = [backup["BackupArn"] for backup in made if backup["BackupStatus"] == "AVAILABLE"]
@@ -171,9 +188,10 @@ def _deleted(dynamodb: Any, arn: str) -> bool:
 
 
 def _own(site: Site) -> list[Mapping[str, Any]]:
-    """This drill's backups of the table, newest first; whether the table is still there or not."""
+    """The site's own backups of the table, newest first; whether the table is still there or not."""
     found = backups_of(_client(site), site.primary().name, "USER")
-    return [backup for backup in found if backup["BackupName"].startswith(_prefix(site))]
+    own = re.compile(re.escape(_prefix(site)) + r"\d{8}T\d{6}")
+    return [backup for backup in found if own.fullmatch(backup["BackupName"])]
 
 
 def _available(site: Site) -> list[Mapping[str, Any]]:

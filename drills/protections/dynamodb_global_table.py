@@ -11,7 +11,8 @@ from typing import Any
 
 from drills.differences import differences
 from drills.errors import PointUnreachable, ProtectionError
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts
 from drills.protections.options import only, region
 from drills.site import Site
@@ -31,6 +32,12 @@ class GlobalTableProtection:
     name = "dynamodb_global_table"
     kind = "dynamodb"
     summary = "a replica in another region of the account; erases replicate, so it is no backup"
+    way_back: WayBack = "live_copy"
+    restores_into: Sequence[AccountRole] = ("production",)
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        replica = _replica(site, options)
+        return [Resource("replica of the table", replica.name, replica.role, replica.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         only(options, "region")

@@ -12,7 +12,9 @@ from datetime import datetime
 from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
+from drills.ownership import refuse_outside_a_drill
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored, window_finding
 from drills.protections.options import only, whole_number
 from drills.site import Site
@@ -33,12 +35,22 @@ class RecoveryProtection:
     name = "dynamodb_pitr"
     kind = "dynamodb"
     summary = "point-in-time recovery: any second of the last days, within the account"
+    way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production",)
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        at, days = site.primary(), _period_days(options)
+        return [Resource(f"point-in-time recovery over {days} days of the table", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         _period_days(options)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
-        set_recovery(site, site.primary(), _period_days(options))
+        """A window that reaches further back than asked for is left as it is: shortening it would lose history."""
+        days, at = _period_days(options), site.primary()
+        window = recovery_window(site.client("dynamodb", at.role, at.region), at.name)
+        if window is None or window.period_days < days:
+            set_recovery(site, at, days)
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         days, at = _period_days(options), site.primary()
@@ -52,6 +64,7 @@ class RecoveryProtection:
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"point-in-time recovery of table {site.primary().name}", "turning off")
         set_recovery(site, site.primary(), None)
 
     def recovery_points(
@@ -78,6 +91,7 @@ class RecoveryProtection:
                 region=at.region,
                 as_of=moment,
                 handle={"table_arn": table_arn(at)},
+                since=window.earliest,
             )
         ]
 

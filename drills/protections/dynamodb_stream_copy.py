@@ -12,15 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from drills.errors import PointUnreachable
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
+from drills.ownership import refuse_outside_a_drill
+from drills.protections import Resource, WayBack
 from drills.site import Site
-from drills.stores.dynamodb_recovery import moment_within
+from drills.stores.dynamodb_recovery import moment_within, recovery_window
 from drills.stream_copy import (
     Options,
     Side,
     StreamCopy,
     backfill,
     deploy,
+    parts_of,
     refill,
     remove,
     status,
@@ -37,6 +40,11 @@ class StreamCopyProtection:
     name = "dynamodb_stream_copy"
     kind = "dynamodb"
     summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
+    way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production", "recovery")
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        return [Resource(one.what, one.name, one.side, one.region) for one in parts_of(copy_of(site, options))]
 
     def check(self, options: Mapping[str, JSON]) -> None:
         Options.parse(options)
@@ -84,6 +92,7 @@ class StreamCopyProtection:
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
+        refuse_outside_a_drill(site, f"the copy of table {site.primary().name}", "deleting")
         remove(copy_of(site, options), _Clients(site))
 
     def recovery_points(
@@ -95,11 +104,12 @@ class StreamCopyProtection:
             return []
         if before is None:
             as_of = vault_state(copy, _Clients(site)).as_of
-            return [] if as_of is None else [self._point(copy, "live", as_of)]
+            window = recovery_window(dynamodb, copy.copy_table)
+            return [] if as_of is None else [self._point(copy, "live", as_of, window.earliest if window else None)]
         moment = moment_within(site, dynamodb, copy.copy_table, before)
         return [] if moment is None else [self._point(copy, "recovery", moment)]
 
-    def _point(self, copy: StreamCopy, how: str, as_of: datetime) -> RecoveryPoint:
+    def _point(self, copy: StreamCopy, how: str, as_of: datetime, since: datetime | None = None) -> RecoveryPoint:
         return RecoveryPoint(
             id=f"{copy.copy_table}@{as_of:%Y-%m-%dT%H:%M:%SZ}" if how == "recovery" else f"{copy.copy_table}@live",
             protection=self.name,
@@ -109,6 +119,7 @@ class StreamCopyProtection:
             handle={"how": how, "table": copy.copy_table},
             # Shards are applied independently, and in production's recovery window the same holds for the copy.
             lag_seconds=float(copy.options.maximum_lag_seconds),
+            since=since,
         )
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from drills.errors import PointUnreachable
-from drills.model import JSON, Finding, Location, Place, RecoveryPoint
+from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
+from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_backup import backups_of
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
 from drills.protections.options import only
@@ -24,6 +25,11 @@ class SystemBackupProtection:
     name = "dynamodb_system_backup"
     kind = "dynamodb"
     summary = "what AWS keeps of a deleted table that had point-in-time recovery: its last state, for 35 days"
+    way_back: WayBack = "new_store"
+    restores_into: Sequence[AccountRole] = ("production",)
+
+    def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:
+        return []
 
     def check(self, options: Mapping[str, JSON]) -> None:
         only(options)

@@ -18,7 +18,15 @@ NAMES_OF_RESOURCES = (
     "ResourceArn",
     "StreamArn",
     "FunctionName",
+    "RoleName",
     "RoleArn",
+    "Bucket",
+    "QueueName",
+    "RuleName",
+    "Rule",
+    "AlarmName",
+    "ResourceId",
+    "Name",
 )
 """Request parameters that name what a call is about, most telling first."""
 

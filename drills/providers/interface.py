@@ -49,6 +49,10 @@ class World(Protocol):
         """A boto3 client with that account role's credentials; every call is told to the listener."""
         ...
 
+    def stranger(self, service: str, region: str) -> Any | None:
+        """A client of an account that is none of the estate's; None where there is no such account to act with."""
+        ...
+
     def listen(self, listener: Callable[[Call], None]) -> None: ...
 
     def every(
@@ -66,8 +70,8 @@ class World(Protocol):
 
     def region_down(self, region: str) -> None: ...
 
-    def reckon(self, at: Location, size: ProductionSize) -> None:
-        """Reckon with this size when durations for that store are modelled. No effect in real accounts."""
+    def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
+        """Reckon with this size when durations for that store of this kind are modelled. No effect in real accounts."""
         ...
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:

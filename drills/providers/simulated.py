@@ -17,6 +17,14 @@ from drills.simulator import SimulatedAWS
 CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, parameter_validation=False)
 """Parameters are not checked by botocore as well: the gate checks them, and it is a fifth of a drill's time."""
 
+STRANGERS = ("909090909090", "808080808080", "707070707070", "606060606060")
+"""Accounts of nobody in the estate, which has three: one of these is free."""
+ARNS: dict[str, Callable[[Location], str]] = {
+    "dynamodb": lambda at: f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}",
+    "s3": lambda at: f"arn:aws:s3:::{at.name}",
+}
+"""How the simulated AWS names a store of each kind."""
+
 
 class SimulatedProvider:
     """Every scenario gets accounts of its own, made from the seed and discarded afterwards."""
@@ -56,6 +64,11 @@ class SimulatedWorld:
             self._clients[key] = client
         return self._clients[key]
 
+    def stranger(self, service: str, region: str) -> Any:
+        ids = {account.id for account in self._estate.accounts.values()}
+        stranger = next(id for id in STRANGERS if id not in ids)
+        return self._aws.session(stranger).client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
+
     def listen(self, listener: Callable[[Call], None]) -> None:
         self._listeners.append(listener)
 
@@ -85,9 +98,8 @@ class SimulatedWorld:
     def region_down(self, region: str) -> None:
         self._aws.region_down(region)
 
-    def reckon(self, at: Location, size: ProductionSize) -> None:
-        arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
-        self._aws.reckon(arn, size_gb=size.size_gb, items=size.items)
+    def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
+        self._aws.reckon(ARNS[kind](at), size_gb=size.size_gb, items=size.items)
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
         self._aws.elapse(operation, resource=resource, size_gb=size.size_gb, items=size.items)

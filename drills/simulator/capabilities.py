@@ -20,26 +20,38 @@ CAPABILITIES = frozenset(
         "iam.identity_policies",
         "lambda.event_sources",
         "regions.outage",
+        "s3.batch_replication",
+        "s3.bucket_policies",
+        "s3.checksums",
+        "s3.glacier",
+        "s3.lifecycle",
+        "s3.object_lock",
+        "s3.replication",
+        "s3.versioning",
     }
 )
 MISSING = MappingProxyType(
     {
         "iam.organization_policies": "service and resource control policies of an organization are stored, not judged",
-        "iam.resource_policies": "of resource policies the trust of roles is judged; a bucket's as in moto, without "
-        "its principals and conditions; those of queues, keys, functions and tables are stored only",
-        "s3.ownership": "a bucket is open to every account whose own policies allow it, as in moto",
+        "iam.resource_policies": "of resource policies the trust of roles and those of buckets are judged, and a "
+        "key's where S3 replicates by it; those of queues, functions and tables are stored only",
+        "s3.access_points": "access points, multi-Region access points and access grants are stored, not judged",
+        "s3.acl_grantees": "of ACLs those for everybody and for the bucket's owner are judged; one for another account "
+        "by its canonical id is not, as in moto all accounts have the same",
+        "s3.new_bucket_defaults": "as in moto, a new bucket says nothing of object ownership and public access; AWS "
+        "disables its ACLs and blocks public access",
         "iam.conditions": "source addresses, resource tags, session tags and keys of services that drills do not use "
         "are not known; such a condition never allows and always denies",
         "iam.resources": "for services that drills do not use, the resource is what the call's first ARN names, else *",
         "iam.aws_managed_policies": "policies that AWS itself provides are not there to be attached",
         "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
         "sts.federation": "the trust that web identities and SAML rest on is not judged; session tags are forgotten",
-        "s3.partial_denial": "a deletion of several objects of which one is denied is refused as a whole",
         "accounts.signatures": "signatures and session tokens are not verified; a call without one, or with an access "
         "key that nobody issued here, is that of an administrator of moto's default account",
         "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
         "regions.partial": "a region is up or down as a whole; one impaired service is simulated by faults by rate",
-        "kms.grants": "key policies and grants are not judged; a closed account's keys are out of reach with it",
+        "kms.grants": "key policies and grants are judged where S3 replicates by a key, nowhere else; a closed "
+        "account's keys are out of reach with it",
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
         "dynamodb.partiql": "statements are carried out as in moto: conditions on number keys find nothing or fail; "
@@ -52,11 +64,20 @@ MISSING = MappingProxyType(
         "lambda.runtimes": "functions run on the Python at hand, without layers; other languages and images do not run",
         "lambda.other_sources": "queues and Kinesis invoke functions at once, without batches, retries or states",
         "lambda.tumbling_windows": "a mapping with a tumbling window is refused",
-        "s3.replication": "buckets do not replicate",
-        "s3.lifecycle": "lifecycle rules, inventories and batch operations are stored, not carried out",
-        "s3.versioning": "as in moto, suspending the versioning of a bucket and writing again destroys older versions, "
-        "and deleting while listing versions skips some",
-        "s3.object_lock": "as in moto, retention can be shortened and versioning suspended in a locked bucket",
+        "s3.inventory": "inventories are stored, not delivered",
+        "s3.batch_operations": "of batch operations those that replicate are carried out; all others are refused, as "
+        "are manifests made from inventories",
+        "s3.intelligent_tiering": "objects in INTELLIGENT_TIERING stay in its frequent tier",
+        "s3.replication_retries": "a replication that fails is FAILED at once and not tried again; AWS tries some "
+        "failures for a while",
+        "s3.lifecycle_delay": "lifecycle rules are carried out at the midnight UTC at which they fall due; AWS may be "
+        "later by hours, and tells of x-amz-expiration, which is not told here",
+        "s3.existence": "a key that is not there is told to be missing also to who may not list the bucket; AWS says "
+        "AccessDenied",
+        "s3.mfa_delete": "MFA delete is not simulated: whoever may delete a version needs no second factor",
+        "s3.access_logs": "server access logs are written for calls about buckets, not for those about objects",
+        "s3.customer_keys": "encryption with keys that the customer sends (SSE-C) is not carried out",
+        "s3.redirects": "a bucket answers at the endpoint of every region, without redirects to its own",
         "rds": "databases and snapshots are moto's: available at once, without rows, sharing rules, windows or keys",
         "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
         "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and "

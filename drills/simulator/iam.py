@@ -6,51 +6,78 @@ Source: IAM user guide, Policy evaluation logic, within an account and across ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from moto.iam.models import iam_backends
+from moto.organizations.models import organizations_backends
 
 from drills.simulator import accounts
 from drills.simulator.accounts import Principal, parsed
-from drills.simulator.conditions import Keys, filled, hold, like, listed
+from drills.simulator.conditions import Keys, hold, listed
 from drills.simulator.needs import needs_of
 from drills.simulator.needs.need import Need
 from drills.simulator.request import Request
+from drills.simulator.s3 import access
 from drills.simulator.state import current
+from drills.simulator.statements import Document, about_action, judge, statements
 
 OPEN_TO_ALL = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken"})
 """They need no permission. Source: STS API reference."""
 ASSUMING = frozenset({"sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"})
 """Judged together with the role's trust, where the role is assumed."""
-
-Document = dict[str, Any]
+KEY_BY_KEY = frozenset({"s3:DeleteObjects"})
+"""Each key is judged by itself, where it is deleted."""
 
 
 def denial(request: Request) -> str | None:
     """Why the caller may not do this, in AWS's words; None when it may."""
     principal = request.principal
-    if principal.administrator and not principal.session_policies:
+    if request.service == "s3" and access.names_another_owner(request):
+        return "Access Denied"
+    if principal.administrator and not principal.session_policies and not access.concerns(request):
         return None
-    if f"{request.service}:{request.operation}" in OPEN_TO_ALL | ASSUMING:
+    if f"{request.service}:{request.operation}" in OPEN_TO_ALL | ASSUMING | KEY_BY_KEY:
         return None
     shared = keys_of(request, current().clock.now())
     for need in needs_of(request):
-        why = refused(principal, need, {**shared, **need.keys})
+        why = denied(principal, need, {**shared, **need.keys})
         if why is not None:
             resource = f'"{need.resource}"' if request.service == "s3" else need.resource
             return f"User: {principal.arn} is not authorized to perform: {need.action} on resource: {resource} {why}"
     return None
 
 
-def refused(principal: Principal, need: Need, keys: Keys) -> str | None:
-    """The reason why none of the principal's own policies allows it, or one denies it; None when it may."""
+def denied(principal: Principal, need: Need, keys: Keys) -> str | None:
+    """The reason why the principal may not, its own policies and the bucket's taken together; None when it may.
+
+    Within an account one of the two has to allow it, across accounts both. Source: IAM user guide, Policy evaluation
+    logic; S3 user guide, How Amazon S3 authorizes a request.
+    """
+    bucket = access.bucket_of(need)
+    if bucket is None:
+        return refused(principal, need, keys)
+    said = access.says(bucket, principal, need, keys)
+    if said == "deny":
+        return "with an explicit deny in a resource-based policy"
+    own = bucket.account_id == principal.account
+    why = refused(principal, need, keys, granted=own and said == "allow")
+    if why is None and not own and said != "allow":
+        return f"because no resource-based policy allows the {need.action} action"
+    return why
+
+
+def refused(principal: Principal, need: Need, keys: Keys, *, granted: bool = False) -> str | None:
+    """The reason why none of the principal's own policies allows it, or one denies it; None when it may.
+
+    ``granted``: the resource's policy allows the principal, so that its identity-based policies only must not deny.
+    """
     for kind, documents in _layers(principal):
         verdict = judge(documents, need, keys)
         if verdict == "deny":
             return f"with an explicit deny in {'an' if kind.startswith('i') else 'a'} {kind}"
-        if verdict != "allow":
+        if verdict != "allow" and not (granted and kind == "identity-based policy"):
             return f"because no {kind} allows the {need.action} action"
     return None
 
@@ -102,40 +129,6 @@ def _text_of(policy: Any) -> str:
     return str(next(chosen, ""))
 
 
-# --- Statements ------------------------------------------------------------------------------------------------------
-
-
-def judge(documents: Iterable[Document], need: Need, keys: Keys) -> str:
-    """``allow``, ``deny``, or ``none`` where no statement speaks of it."""
-    verdict = "none"
-    for document in documents:
-        for statement in statements(document):
-            if not _about_action(statement, need.action) or not _about_resource(statement, need.resource, keys):
-                continue
-            holds = hold(statement.get("Condition") or {}, keys)
-            if statement.get("Effect") == "Deny" and holds is not False:
-                return "deny"
-            if statement.get("Effect") == "Allow" and holds is True:
-                verdict = "allow"
-    return verdict
-
-
-def statements(document: Document) -> list[Document]:
-    return [one for one in listed(document.get("Statement")) if isinstance(one, dict)]
-
-
-def _about_action(statement: Document, action: str) -> bool:
-    negated = "NotAction" in statement
-    patterns = listed(statement.get("NotAction" if negated else "Action"))
-    return any(like(action.lower(), str(pattern).lower()) for pattern in patterns) is not negated
-
-
-def _about_resource(statement: Document, resource: str, keys: Keys) -> bool:
-    negated = "NotResource" in statement
-    patterns = listed(statement.get("NotResource" if negated else "Resource"))
-    return any(like(resource, filled(str(pattern), keys)) for pattern in patterns) is not negated
-
-
 # --- Trust -----------------------------------------------------------------------------------------------------------
 
 
@@ -147,7 +140,7 @@ def trust(role: Any, caller: Principal, keys: Keys) -> str:
     """
     verdict = "none"
     for statement in statements(parsed(role.assume_role_policy_document)):
-        if not _about_action(statement, "sts:AssumeRole"):
+        if not about_action(statement, "sts:AssumeRole"):
             continue
         named = _named(statement, caller)
         if not named:
@@ -187,7 +180,7 @@ def trusts_service(role: Any, service: str) -> bool:
     for statement in statements(parsed(role.assume_role_policy_document)):
         named = statement.get("Principal")
         services = listed(named.get("Service")) if isinstance(named, dict) else listed(named)
-        if not {service, "*"} & set(services) or not _about_action(statement, "sts:AssumeRole"):
+        if not {service, "*"} & set(services) or not about_action(statement, "sts:AssumeRole"):
             continue
         holds = hold(statement.get("Condition") or {}, keys)
         if statement.get("Effect") == "Deny" and holds is not False:
@@ -217,6 +210,9 @@ def keys_of(request: Request, now: datetime) -> dict[str, tuple[str, ...] | None
         "aws:calledvia": None,
         "aws:sourceaccount": None,
         "aws:sourcearn": None,
+        "aws:sourcevpc": None,
+        "aws:sourcevpce": None,
+        "aws:principalorgid": organization_of(principal.account),
         "aws:multifactorauthpresent": ("false",) if session else None,
         "aws:multifactorauthage": None,
         "aws:currenttime": (now.isoformat(),),
@@ -227,6 +223,15 @@ def keys_of(request: Request, now: datetime) -> dict[str, tuple[str, ...] | None
     for name, value in _tags(holder).items():
         keys[f"aws:principaltag/{name.lower()}"] = (value,)
     return keys
+
+
+def organization_of(account: str) -> tuple[str, ...] | None:
+    """The id of the organization that the account is a member of."""
+    for backends in list(organizations_backends.values()):
+        for backend in list(backends.values()):
+            if backend.org is not None and any(member.id == account for member in backend.accounts):
+                return (str(backend.org.id),)
+    return None
 
 
 def _tags(holder: Any) -> dict[str, str]:

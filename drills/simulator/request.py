@@ -81,7 +81,9 @@ def understood(prepared: AWSPreparedRequest, operation: str) -> Request:
     url = regional(prepared.url)
     access_key, region, service = _scope(headers, url)
     raw = prepared.body or b""
-    body = b"" if hasattr(raw, "read") else raw.encode() if isinstance(raw, str) else bytes(raw)
+    if hasattr(raw, "read"):
+        raw = raw.read()
+    body = raw.encode() if isinstance(raw, str) else bytes(raw)
     principal = accounts.principal_of(access_key)
     request = Request(
         service=service,

@@ -19,6 +19,7 @@ from drills.simulator.accounts import Principal
 from drills.simulator.needs.need import Need
 from drills.simulator.request import Request, Response, error_response
 from drills.simulator.state import current
+from drills.simulator.statements import statements
 
 DEFAULT_SECONDS = 3600
 CHAINED_SECONDS = 3600
@@ -134,7 +135,7 @@ def _session_policies(request: Request, account: str) -> tuple[str, ...]:
             documents.append(accounts.parsed(text))
     if not documents:
         return ()
-    return (json.dumps({"Statement": [one for document in documents for one in iam.statements(document)]}),)
+    return (json.dumps({"Statement": [one for document in documents for one in statements(document)]}),)
 
 
 def _inline(request: Request) -> list[str]:

@@ -71,6 +71,26 @@ def _read_through(size: Size, _: dict[str, float]) -> float:
     return max(size.size_gb * KB_PER_GB / 8, float(size.items) / 2) / UNITS_LIMIT
 
 
+COPIES_A_SECOND = 3_500.0
+READS_A_SECOND = 5_500.0
+"""What one prefix of a bucket takes at least. Source: S3 user guide, Performance guidelines for Amazon S3."""
+UNDELETED_A_SECOND = 5_600.0
+GB_COPIED_A_SECOND = 2.0
+
+
+def _undelete(size: Size, details: dict[str, float]) -> float:
+    """Fitted to AWS's figures: thousands of objects within 15 minutes, 10 million in an hour, 100 million in five.
+
+    ``stale_inventory``: an inventory has to be made first, as for anyone who does not list the versions himself.
+    """
+    waiting = 86_400.0 if details.get("stale_inventory", 0.0) and size.items > 10_000_000 else 0.0
+    return 15 * MINUTE + size.items / UNDELETED_A_SECOND + waiting
+
+
+def _bucket_copy(size: Size, _: dict[str, float]) -> float:
+    return 5 * MINUTE + max(size.items / COPIES_A_SECOND, size.size_gb / GB_COPIED_A_SECOND)
+
+
 def _flat(seconds: float) -> Callable[[Size, dict[str, float]], float]:
     return lambda _size, _details: seconds
 
@@ -93,6 +113,22 @@ ROWS: dict[str, Row] = {
     "dynamodb.import": Row(
         lambda size, _: (10 + size.size_gb / 100 * 10) * MINUTE, 0.5, True, "AWS: minutes and up; shape (A)"
     ),
+    "s3.undelete": Row(_undelete, 0.4, False, "fitted to AWS's figures for undeleting at scale"),
+    "s3.copy": Row(
+        _bucket_copy, 0.4, True, "5 minutes (A) + objects at AWS's least rate for one prefix, at most 2 GB a second (A)"
+    ),
+    "s3.verify": Row(
+        lambda size, _: size.items / READS_A_SECOND, 0.2, True, "computed: one read each at the least rate (A)"
+    ),
+    "s3.replication_lag": Row(_flat(10.0), 1.21, True, "AWS: 99.99 % within 15 minutes (RTC); median (A)"),
+    "s3.batch_replication": Row(
+        lambda size, _: 10 * MINUTE + size.items / 1_000, 0.5, True, "AWS: minutes to hours; shape and rate (A)"
+    ),
+    "s3.restore_expedited": Row(_flat(3 * MINUTE), 0.3, False, "AWS: 1 to 5 minutes"),
+    "s3.restore_standard": Row(_flat(240 * MINUTE), 0.15, False, "AWS: 3 to 5 hours"),
+    "s3.restore_bulk": Row(_flat(510 * MINUTE), 0.25, False, "AWS: 5 to 12 hours"),
+    "s3.restore_deep_standard": Row(_flat(720 * MINUTE), 0.05, False, "AWS: within 12 hours"),
+    "s3.restore_deep_bulk": Row(_flat(2_880 * MINUTE), 0.05, False, "AWS: within 48 hours"),
     "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),
 }
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from drills.model import JSON, Finding, Location, Observed, Write
 from drills.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One record on its way into a store: its key, its canonical JSON, and its payload where the kind has one."""
+
+    key: str
+    item: bytes
+    payload: Any = None
 
 
 class StoreKind(Protocol):
@@ -14,6 +24,9 @@ class StoreKind(Protocol):
 
     name: str
     """The word in ``kind:`` of an estate file, for instance ``dynamodb``."""
+
+    sends_payload: bool
+    """Whether more is sent for a record than its canonical JSON says, such as the body of an object."""
 
     def parse(self, node: Mapping[str, JSON]) -> Any:
         """The kind's own keys of a store in an estate file → its frozen config. Raises pydantic.ValidationError."""
@@ -27,20 +40,31 @@ class StoreKind(Protocol):
         """A generated record (plain Python values) → canonical JSON, the form the ledger and inventories compare."""
         ...
 
+    def payload(self, config: Any, record: Mapping[str, Any]) -> Any:
+        """What is sent beside the canonical JSON of a generated record; asked only of a kind that sends a payload."""
+        ...
+
     def expires_at(self, config: Any, record: Mapping[str, Any]) -> int | None:
         """Epoch seconds at which the record expires, None when it does not."""
+        ...
+
+    def physical_name(self, name: str, account: str, region: str) -> str:
+        """A name of the site's → what a store of this kind can be called there; always the same for the same."""
         ...
 
     def provision(self, site: Site) -> Location:
         """Create the store in production as its config says; returns when it is usable."""
         ...
 
-    def seed(self, site: Site, at: Location, items: Iterable[bytes]) -> None:
-        """Write many items quickly. Items are canonical JSON."""
+    def seed(self, site: Site, at: Location, records: Iterable[Outgoing]) -> None:
+        """Write many records quickly. ``records`` may be made as they are taken: they are not to be kept."""
         ...
 
-    def write(self, site: Site, at: Location, write: Write) -> None:
-        """Send one write of the workload. Returns when acknowledged; the client's exception otherwise."""
+    def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:
+        """Send one write of the workload with its payload, None for a delete.
+
+        Returns when acknowledged; the client's exception otherwise.
+        """
         ...
 
     def inventory(self, site: Site, at: Location) -> Iterator[Observed]:
@@ -69,6 +93,14 @@ class StoreKind(Protocol):
 
     def damage(self, site: Site, at: Location, variant: str) -> int:
         """Mangle records as a bug would (bulk_erase's variants); returns how many records were touched."""
+        ...
+
+    def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
+        """Make an empty store of that name in an account that is none of the estate's; whether that was done.
+
+        It is not where names are each account's own. ``stranger`` gives that account's client of a service in a
+        region, or None where there is no such account to act with.
+        """
         ...
 
     def destroy(self, site: Site, at: Location) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from drills.model import JSON, Finding, Location, Observed, Write
 from drills.record_file import FileRecords
 from drills.records import make_records
 from drills.site import Site
+from drills.stores import Outgoing
 from drills.stores.dynamodb_autoscaling import drop_autoscaling, put_autoscaling, wanted
 from drills.stores.dynamodb_bulk import delete_all, put_all, scan_pages
 from drills.stores.dynamodb_config import Index, TableConfig
@@ -46,6 +47,7 @@ class DynamoDBKind:
 
     name = "dynamodb"
     model = TableConfig
+    sends_payload = False
 
     # --- What the estate says
 
@@ -67,6 +69,9 @@ class DynamoDBKind:
                     check_key(typed(record[name], name, 0), name, limit_bytes)
         return encoded(record)
 
+    def payload(self, config: TableConfig, record: Mapping[str, Any]) -> None:
+        return None
+
     def expires_at(self, config: TableConfig, record: Mapping[str, Any]) -> int | None:
         if config.ttl is None or config.ttl not in record:
             return None
@@ -77,6 +82,9 @@ class DynamoDBKind:
         return moment if moment > _oldest_expired(datetime.fromtimestamp(time.time(), UTC)) else None
 
     # --- A table's life
+
+    def physical_name(self, name: str, account: str, region: str) -> str:
+        return name
 
     def provision(self, site: Site) -> Location:
         config: TableConfig = site.store.config
@@ -100,6 +108,9 @@ class DynamoDBKind:
             put_autoscaling(site, at, indexes, wanted(indexes, scale.min, scale.max, scale.target_percent))
         return at
 
+    def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
+        return False
+
     def destroy(self, site: Site, at: Location) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)
         found = described(dynamodb, at.name)
@@ -110,10 +121,11 @@ class DynamoDBKind:
 
     # --- Records
 
-    def seed(self, site: Site, at: Location, items: Iterable[bytes]) -> None:
-        put_all(site.client("dynamodb", at.role, at.region), at.name, map(item_of, items), site.clock)
+    def seed(self, site: Site, at: Location, records: Iterable[Outgoing]) -> None:
+        items = (item_of(record.item) for record in records)
+        put_all(site.client("dynamodb", at.role, at.region), at.name, items, site.clock)
 
-    def write(self, site: Site, at: Location, write: Write) -> None:
+    def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)
         if write.item is None:
             dynamodb.delete_item(TableName=at.name, Key=item_of(write.key))

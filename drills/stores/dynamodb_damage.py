@@ -8,6 +8,7 @@ from typing import Any
 
 from drills.errors import UsageError
 from drills.model import Location
+from drills.ownership import refuse_outside_a_drill
 from drills.site import Site
 from drills.stores.dynamodb_bulk import delete_all, put_all, scan_pages
 from drills.stores.dynamodb_config import TableConfig
@@ -21,6 +22,7 @@ def damage_table(site: Site, at: Location, variant: str) -> int:
     """Mangle the records; returns how many were touched. Raises UsageError for a variant there is not."""
     if variant not in VARIANTS:
         raise UsageError(f"damage {variant!r} of store {site.store.name!r}: expected one of {', '.join(VARIANTS)}")
+    refuse_outside_a_drill(site, f"table {at.name} in account {at.account}, {at.region}", "damaging")
     guard(site, at, "damaging")
     bug = VARIANTS[variant]
     dynamodb = site.client("dynamodb", at.role, at.region)
@@ -57,5 +59,8 @@ def _overwrite(site: Site, dynamodb: Any, table: str, page: Sequence[Item]) -> i
 VARIANTS: Mapping[str, Callable[[Site, Any, str, Sequence[Item]], int]] = {
     "all": _delete_all,
     "filter": _delete_half,
+    "prefix": _delete_half,
     "overwrite": _overwrite,
+    "versions": _delete_all,
 }
+"""By the scenario's words. Items have no prefix and no older versions: such a bug does to them what the others do."""

@@ -8,10 +8,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.model import Finding, Location, Verdict
+from drills.ownership import owner_tag
 from drills.site import Site
 from drills.stores.dynamodb_config import Index, TableConfig
 from drills.stores.dynamodb_items import Item, canonical, key_text
-from drills.stores.dynamodb_tables import DRILL_TAG
 
 SAMPLE = 20
 PATIENCE_SECONDS = 10
@@ -159,7 +159,7 @@ class _Probe:
         """A record of no meaning, with every key attribute that the table and its indexes have."""
         table = self.dynamodb.describe_table(TableName=self.table)["Table"]
         types = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
-        text = f"drills-canary-{self.site.tags[DRILL_TAG]}"
+        text = f"drills-canary-{owner_tag(self.site)[1]}"
         values: Mapping[str, Mapping[str, Any]] = {
             "S": {"S": text},
             "N": {"N": CANARY_NUMBER},

@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 
 from drills.errors import ProtectionError
 from drills.model import Location
+from drills.ownership import DRILL_TAG as DRILL_TAG
+from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.site import Site
 
-DRILL_TAG = "drills:drill"
 TABLE_CHANGE_SECONDS = 3_600
 RESTORE_SECONDS = 86_400
 SOURCE_OF_A_REPLICA = "acted as a source region for new replica"
@@ -73,18 +74,20 @@ def own(site: Site, at: Location) -> None:
 
 
 def guard(site: Site, at: Location, deed: str) -> None:
-    """Raises ProtectionError unless the table is this drill's by its tag: nothing else is ever touched."""
-    found, wanted = tags_of(site, at).get(DRILL_TAG), site.tags[DRILL_TAG]
+    """Raises ProtectionError unless the table is the site's own by its tag: nothing else is ever touched."""
+    tag, wanted = owner_tag(site)
+    found = tags_of(site, at).get(tag)
     if found != wanted:
         raise ProtectionError(
-            f"table {at.name} in account {at.account}, {at.region}: expected the tag {DRILL_TAG}={wanted} before "
-            f"{deed} it, found {f'{DRILL_TAG}={found}' if found else 'none'}. It is not of this drill's making "
-            "and was left alone: give the table or the estate another name."
+            f"table {at.name} in account {at.account}, {at.region}: expected the tag {tag}={wanted} before "
+            f"{deed} it, found {f'{tag}={found}' if found else 'none'}. "
+            "It was made by somebody else and is left alone: give the table or the estate another name."
         )
 
 
 def delete_table(site: Site, at: Location, deed: str = "deleting") -> None:
     """Delete a table of this drill by force: its deletion protection first. Nothing happens where there is none."""
+    refuse_outside_a_drill(site, f"table {at.name} in account {at.account}, {at.region}", deed)
     dynamodb = site.client("dynamodb", at.role, at.region)
     found = described(dynamodb, at.name)
     if found is None:

@@ -8,6 +8,7 @@ tells how old and how whole the copy is, ``repair`` closes a gap, ``redrive`` ap
 from drills.stream_copy.backfill import Backfill, backfill
 from drills.stream_copy.deploy import deploy, remove, repair
 from drills.stream_copy.model import Clients, Options, Side, StreamCopy, Wait
+from drills.stream_copy.parts import Part, parts_of
 from drills.stream_copy.redrive import Redriven, redrive
 from drills.stream_copy.refill import refill
 from drills.stream_copy.status import Status, VaultState, status, vault_state
@@ -16,6 +17,7 @@ __all__ = [
     "Backfill",
     "Clients",
     "Options",
+    "Part",
     "Redriven",
     "Side",
     "Status",
@@ -24,6 +26,7 @@ __all__ = [
     "Wait",
     "backfill",
     "deploy",
+    "parts_of",
     "redrive",
     "refill",
     "remove",

@@ -78,6 +78,8 @@ def make_function_role(copy: StreamCopy, clients: Clients) -> None:
 
 def make_queue(copy: StreamCopy, clients: Clients) -> None:
     """Where Lambda tells of records it gave up. Messages hold metadata only and stay 14 days."""
+    if queue_url(copy, clients) is not None:
+        return
     clients("production", "sqs").create_queue(
         QueueName=copy.queue, Attributes={"MessageRetentionPeriod": "1209600"}, tags=dict(copy.tags)
     )

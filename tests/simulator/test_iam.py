@@ -225,11 +225,6 @@ NEEDS: list[tuple[str, Call, list[Mapping[str, Any]]]] = [
         on("s3", "copy_object", Bucket="drills", Key="c", CopySource="drills/a/b"),
         [allow("s3:GetObject", "arn:aws:s3:::drills/a/b"), allow("s3:PutObject", "arn:aws:s3:::drills/c")],
     ),
-    (
-        "delete objects",
-        on("s3", "delete_objects", Bucket="drills", Delete={"Objects": [{"Key": "a/b"}]}),
-        [allow("s3:DeleteObject", "arn:aws:s3:::drills/a/b")],
-    ),
     ("buckets", on("s3", "list_buckets"), [allow("s3:ListAllMyBuckets", "*")]),
     (
         "parameter",

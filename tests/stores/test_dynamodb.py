@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from drills.clock import WallClock
 from drills.errors import ProtectionError, UsageError
 from drills.model import Location, Write
+from drills.stores import Outgoing
 from drills.stores.dynamodb import kind
 from drills.stores.dynamodb_bulk import BYTES_PER_BATCH, ROUNDS, put_all
 from drills.stores.dynamodb_items import canonical, item_of
@@ -179,7 +180,7 @@ def test_a_table_that_goes_on_refusing_is_named(plain_site: WorldSite) -> None:
         aws(plain_site).faults(throttle=1.0, operations=["BatchWriteItem"]),
         pytest.raises(ProtectionError, match=f"{at.name} refused 1 items {ROUNDS} times over"),
     ):
-        kind.seed(plain_site, at, [b'{"id":{"S":"k"}}'])
+        kind.seed(plain_site, at, [Outgoing("k", b'{"id":{"S":"k"}}')])
 
 
 # --- Erasing and expiring ------------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ def test_what_has_expired_is_purged_and_nothing_else(site: WorldSite) -> None:
     }
     items = [{"person_id": {"S": key}, "version": {"N": "1"}, "expires_at": value} for key, value in times.items()]
     items.append({"person_id": {"S": "none"}, "version": {"N": "1"}})
-    kind.seed(site, at, map(canonical, items))
+    kind.seed(site, at, [Outgoing("", canonical(item)) for item in items])
     assert kind.purge_expired(site, at) == 2
     left = {item_of(key)["person_id"]["S"] for key in contents(site, at)}
     assert left == {"soon", "never", "ancient", "text", "none"}
@@ -307,7 +308,7 @@ def test_one_attribute_of_every_record_is_overwritten(site: WorldSite) -> None:
 
 def test_records_that_are_nothing_but_their_key_get_an_attribute(plain_site: WorldSite) -> None:
     at = kind.provision(plain_site)
-    kind.seed(plain_site, at, [b'{"id":{"S":"k"}}'])
+    kind.seed(plain_site, at, [Outgoing("k", b'{"id":{"S":"k"}}')])
     assert kind.damage(plain_site, at, "overwrite") == 1
     assert [len(item_of(item)) for item in contents(plain_site, at).values()] == [2]
 
@@ -371,12 +372,12 @@ def test_a_bystander_is_left_alone(tmp_path: Path, tags: Mapping[str, str]) -> N
 def test_a_write_that_is_refused_raises(plain_site: WorldSite) -> None:
     at = kind.provision(plain_site)
     write = Write(1, '{"id":{"S":"k"}}', "put", b'{"id":{"S":"k"}}', 0, None)
-    kind.write(plain_site, at, write)
-    kind.write(plain_site, at, replace(write, kind="delete", item=None))
+    kind.write(plain_site, at, write, None)
+    kind.write(plain_site, at, replace(write, kind="delete", item=None), None)
     assert contents(plain_site, at) == {}
     kind.destroy(plain_site, at)
     with pytest.raises(ClientError):
-        kind.write(plain_site, at, write)
+        kind.write(plain_site, at, write, None)
 
 
 def test_what_expires_while_time_passes_is_the_stores_own_doing(site: WorldSite) -> None:

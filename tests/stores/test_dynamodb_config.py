@@ -39,7 +39,7 @@ def test_what_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", ["shop", "gdpr"])
 def test_the_built_in_estates_are_read(name: str) -> None:
-    assert {store.kind for store in load_estate(name).stores} == {"dynamodb"}
+    assert "dynamodb" in {store.kind for store in load_estate(name).stores}
 
 
 @pytest.mark.parametrize(

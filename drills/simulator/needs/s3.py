@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from moto.s3.models import s3_backends
 
@@ -76,14 +76,33 @@ HEADER_KEYS = (
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-storage-class",
     "x-amz-copy-source",
+    "x-amz-metadata-directive",
 )
-KEY_IN_DELETION = re.compile(rb"<Object>.*?<Key>(.*?)</Key>(.*?)</Object>", re.DOTALL)
+CONTROL = ".s3-control."
+CONTROL_ACTIONS = {
+    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
+}
+JOB_IN_PATH = re.compile(r"/jobs/([^/]+)")
+ROLE_OF_JOB = re.compile(rb"<RoleArn>(.*?)</RoleArn>")
+ROLE_OF_RULES = re.compile(rb"<Role>(.*?)</Role>")
+CONTROL = "s3-control"
+CONTROL_ACTIONS = {
+    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
+    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
+    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
+}
+JOB_IN_PATH = re.compile(r"/jobs/([^/]+)")
+ROLE_OF_RULES = re.compile(rb"<Role>(.*?)</Role>", re.DOTALL)
+ROLE_OF_JOB = re.compile(rb"<RoleArn>(.*?)</RoleArn>", re.DOTALL)
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:
     """The bucket and the key that an S3 URL names, each empty when it names none."""
     parts = urlsplit(url)
-    path = unquote(parts.path).lstrip("/")
+    # A key may itself begin with a slash.
+    path = unquote(parts.path).removeprefix("/")
     found = VIRTUAL_HOST.match(parts.hostname or "")
     if found:
         return found["bucket"], path
@@ -100,17 +119,19 @@ def bucket_named(name: str) -> Any | None:
 
 
 def needs(request: Request) -> Iterator[Need]:
+    if CONTROL in urlsplit(request.url).netloc:
+        yield from _needs_of_control(request)
+        return
     bucket, key = bucket_and_key(request.url)
     keys = _keys(request)
     if request.operation == "DeleteObjects":
-        for text, rest in KEY_IN_DELETION.findall(request.body):
-            name = "DeleteObjectVersion" if b"<VersionId>" in rest else "DeleteObject"
-            yield Need(f"s3:{name}", _arn(request, bucket, text.decode()), keys)
-        return
+        return  # Each key needs its own, as need_of_deletion says.
     name = ACTIONS.get(request.operation, request.operation)
     if "versionId" in asked(request):
         name = OF_VERSION.get(name, name)
     yield Need(f"s3:{name}", _arn(request, bucket, key), keys)
+    if request.operation == "PutBucketReplication":
+        yield from _passing(request, ROLE_OF_RULES, "s3.amazonaws.com")
     if request.operation in ("CopyObject", "UploadPartCopy"):
         source = unquote(request.headers.get("x-amz-copy-source", "")).lstrip("/")
         path, _, version = source.partition("?versionId=")
@@ -119,6 +140,30 @@ def needs(request: Request) -> Iterator[Need]:
         for header, extra in (("x-amz-tagging", "PutObjectTagging"), ("x-amz-acl", "PutObjectAcl")):
             if request.headers.get(header):
                 yield Need(f"s3:{extra}", _arn(request, bucket, key), keys)
+
+
+def need_of_deletion(request: Request, bucket: str, key: str, version_id: str | None) -> Need:
+    """What the deletion of one of several objects needs."""
+    chosen = (version_id,) if version_id is not None else None
+    name = "DeleteObject" if version_id is None else "DeleteObjectVersion"
+    return Need(f"s3:{name}", _arn(request, bucket, key), {**_keys(request), "s3:versionid": chosen})
+
+
+def _needs_of_control(request: Request) -> Iterator[Need]:
+    """Of S3 Control's calls: a job is a resource of its own, anything else the account's."""
+    found = JOB_IN_PATH.search(urlsplit(request.url).path)
+    name = CONTROL_ACTIONS.get(request.operation, request.operation)
+    where = f"arn:{_partition(request)}:s3:{request.region}:{request.account}:job"
+    yield Need(f"s3:{name}", f"{where}/{found[1]}" if found else "*", {})
+    if request.operation == "CreateJob":
+        yield from _passing(request, ROLE_OF_JOB, "batchoperations.s3.amazonaws.com")
+
+
+def _passing(request: Request, named: re.Pattern[bytes], service: str) -> Iterator[Need]:
+    """The role that the call hands to S3."""
+    role = named.search(request.body)
+    if role is not None:
+        yield Need("iam:PassRole", role[1].decode("utf-8", "replace").strip(), {"iam:passedtoservice": (service,)})
 
 
 def _partition(request: Request) -> str:
@@ -139,6 +184,25 @@ def _keys(request: Request) -> dict[str, tuple[str, ...] | None]:
     keys["s3:versionid"] = (given["versionId"],) if "versionId" in given else None
     for name in HEADER_KEYS:
         keys[f"s3:{name}"] = (request.headers[name],) if name in request.headers else None
-    bucket = bucket_named(bucket_and_key(request.url)[0])
-    keys["s3:resourceaccount"] = (str(bucket.account_id),) if bucket is not None else None
+    name, key = bucket_and_key(request.url)
+    bucket = bucket_named(name)
+    owner = (str(bucket.account_id),) if bucket is not None else None
+    keys["s3:resourceaccount"] = keys["aws:resourceaccount"] = owner
+    keys.update(_keys_of_tags(request, bucket, key))
+    return keys
+
+
+def _keys_of_tags(request: Request, bucket: Any, key: str) -> dict[str, tuple[str, ...] | None]:
+    """The tags that the call brings, and those that are on the object already."""
+    brought = dict(parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True))
+    keys: dict[str, tuple[str, ...] | None] = {
+        f"s3:requestobjecttag/{name.lower()}": (value,) for name, value in brought.items()
+    }
+    keys["s3:requestobjecttagkeys"] = tuple(brought) or None
+    version = None
+    if bucket is not None and key:
+        chosen = asked(request).get("versionId")
+        version = bucket.keys.find(key, chosen) if chosen else bucket.keys.latest(key)
+    for name, value in getattr(version, "tags", {}).items():
+        keys[f"s3:existingobjecttag/{name.lower()}"] = (value,)
     return keys

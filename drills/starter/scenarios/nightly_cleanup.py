@@ -9,8 +9,8 @@ from drills.scenario import Incident, Scenario
 
 
 def fail(incident: Incident) -> None:
-    # What an incident can do: damage("all", "filter" or "overwrite"), delete_modules(), region_outage(),
-    # account_loss().
+    # What an incident can do: damage("all", "filter", "prefix", "overwrite" or "versions"), delete_modules(),
+    # take_names(), region_outage(), account_loss().
     incident.damage("filter")
 
 

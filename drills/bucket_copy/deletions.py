@@ -1,0 +1,149 @@
+"""The register of deletions: what production deleted and when, kept in the vault and not followed there.
+
+A copy that does not follow deletions would bring back, after a loss, all that was ever deleted. A copy that does would
+lose, with a bug in production, all that it is for. So each pass writes down the delete markers of the source, and a
+restore asks the register which keys were there at its moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from drills.bucket_copy.compare import Pair, both
+from drills.bucket_copy.model import REGISTER, BucketCopy, Clients
+from drills.bucket_copy.vault_side import exists
+from drills.bucket_rollback import Entry
+from drills.bucket_rollback.deciding import whole_second
+from drills.errors import ProtectionError
+
+SEEN_AT = "seen-at"
+CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """When a key was deleted, to the second, and the version that was deleted; empty where nobody knows any more."""
+
+    at: datetime
+    version_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """All deletions of one key."""
+
+    key: str
+    deletions: tuple[Deletion, ...]
+
+    @classmethod
+    def read(cls, line: bytes) -> Registered:
+        told = json.loads(line)
+        return cls(told["key"], tuple(Deletion(datetime.fromisoformat(at), of) for at, of in told["deletions"]))
+
+    def line(self) -> bytes:
+        deletions = [[one.at.isoformat(), one.version_id] for one in self.deletions]
+        return json.dumps({"key": self.key, "deletions": deletions}).encode() + b"\n"
+
+
+def deleted_by(moment: datetime, state: Entry, deletions: Iterable[Deletion]) -> bool:
+    """Whether a key whose newest version before the moment is ``state`` had been deleted by then."""
+    before = (one for one in deletions if one.at < whole_second(moment))
+    return any(one.version_id == state.version_id or one.at > state.modified for one in before)
+
+
+def record_deletions(copy: BucketCopy, clients: Clients, now: datetime) -> int:
+    """One pass; returns how many keys with deletions the register holds now. Memory is flat.
+
+    Raises ProtectionError for a source that is empty while the copy is not: that is no deletion but a disaster, and
+    registering it would let the next restore bring back nothing.
+    """
+    vault = clients("vault", "s3")
+    before, after = hashlib.sha256(), hashlib.sha256()
+    count = kept_in_source = 0
+    with TemporaryFile() as file:
+        for pair, known in _with_known(both(copy, clients), _lines(vault, copy, before)):
+            kept_in_source += bool(pair.source)
+            deletions = _deletions(pair, known, now)
+            if deletions:
+                line = Registered(pair.key, deletions).line()
+                after.update(line)
+                file.write(line)
+                count += 1
+        if not kept_in_source and (count or _any_replica(copy, clients)):
+            raise ProtectionError(
+                f"bucket {copy.source_bucket} holds nothing, not even delete markers, and its copy does. That is not "
+                "registered as a deletion: restore the bucket from the copy, or remove the copy."
+            )
+        if before.digest() != after.digest() or exists(lambda: vault.head_object(**copy.copy, Key=REGISTER)) is None:
+            _put(vault, copy, file)
+    # A tag can be changed without a new version, of which a locked bucket would keep thousands.
+    seen = {"TagSet": [{"Key": SEEN_AT, "Value": now.astimezone(UTC).isoformat()}]}
+    vault.put_object_tagging(**copy.copy, Key=REGISTER, Tagging=seen)
+    return count
+
+
+def registered(copy: BucketCopy, clients: Clients) -> Iterator[Registered]:
+    """All keys with deletions, in the order of keys."""
+    return _lines(clients("vault", "s3"), copy, hashlib.sha256())
+
+
+def seen_at(copy: BucketCopy, clients: Clients) -> datetime | None:
+    """When the last pass was, None before the first."""
+    vault = clients("vault", "s3")
+    found = exists(lambda: vault.get_object_tagging(**copy.copy, Key=REGISTER))
+    tags = {tag["Key"]: tag["Value"] for tag in found["TagSet"]} if found else {}
+    return datetime.fromisoformat(tags[SEEN_AT]) if SEEN_AT in tags else None
+
+
+def _lines(vault: Any, copy: BucketCopy, digest: Any) -> Iterator[Registered]:
+    found = exists(lambda: vault.get_object(**copy.copy, Key=REGISTER))
+    for line in found["Body"].iter_lines(CHUNK_BYTES) if found else ():
+        digest.update(line + b"\n")
+        yield Registered.read(line)
+
+
+def _put(vault: Any, copy: BucketCopy, file: IO[bytes]) -> None:
+    file.flush()
+    file.seek(0)
+    vault.put_object(**copy.copy, Key=REGISTER, Body=file)
+
+
+def _any_replica(copy: BucketCopy, clients: Clients) -> bool:
+    return any(pair.copy for pair in both(copy, clients))
+
+
+def _with_known(found: Iterator[Pair], known: Iterator[Registered]) -> Iterator[tuple[Pair, tuple[Deletion, ...]]]:
+    """Each pair with what is registered of its key already; keys that neither side has any more are dropped."""
+    entry = next(known, None)
+    for pair in found:
+        while entry is not None and entry.key < pair.key:
+            entry = next(known, None)
+        yield pair, entry.deletions if entry is not None and entry.key == pair.key else ()
+    for _ in known:
+        # To the end, so that the digest is that of the whole register.
+        pass
+
+
+def _deletions(pair: Pair, known: Sequence[Deletion], now: datetime) -> tuple[Deletion, ...]:
+    if not pair.source:
+        newest = max((entry.modified for entry in pair.copy), default=now)
+        if any(one.at >= newest for one in known):
+            return tuple(known)
+        return (*known, Deletion(whole_second(now)))
+    # As far back as the source reaches it is right: a delete marker that was taken away again is no deletion.
+    oldest = pair.source[-1].modified
+    older = [one for one in known if one.at < oldest]
+    return (*older, *_markers(pair.source))
+
+
+def _markers(entries: Sequence[Entry]) -> Iterator[Deletion]:
+    for place in range(len(entries) - 1, -1, -1):
+        if entries[place].marker:
+            below = next((entry.version_id for entry in entries[place + 1 :] if not entry.marker), "")
+            yield Deletion(entries[place].modified, below)

@@ -1,0 +1,1 @@
+"""S3 where drills depend on it: versions, locks, replication, lifecycle, access across accounts."""

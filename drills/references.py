@@ -10,6 +10,7 @@ failure than its store's RPO objective. What became of a reference that names no
 broken    the named record was written before its store's recovery point and not deleted since, so that it must be
           there whenever the reference was written; or the referring record is nothing that was ever written
 before    the reference named nothing at the failure either: the application had left it so
+erased    the named record was there, and a person's erasure made since was made again after the restore
 torn      everything else
 ========  ==========================================================================================================
 
@@ -62,6 +63,7 @@ class _Loose:
 class _Tally:
     broken: list[_Loose] = field(default_factory=list)
     before: int = 0
+    erased: int = 0
     torn: list[tuple[float, float, _Loose]] = field(default_factory=list)
     """Each with the age of its lost write at the failure and the objective for it, in seconds."""
 
@@ -93,6 +95,9 @@ def _tallied(
         history = _History(of_referring.get(one.key, []), of_named.get(one.name, []), one, reference.attribute)
         if history.broken(named.before_us):
             tally.broken.append(one)
+            continue
+        if history.erased(named.before_us):
+            tally.erased += 1
             continue
         there = _alive(_at(history.named, failed_us))
         lost = history.named_later(named.before_us) if there else history.let_go(failed_us)
@@ -130,6 +135,11 @@ class _History:
         later = self.named[self.named.index(settled) + 1 :] if settled else ()
         return _alive(settled) and all(write.item is not None for write in later)
 
+    def erased(self, before_us: int) -> bool:
+        """Whether the last that became of the named record is an erasure from after its store's recovery point."""
+        last = next((write for write in reversed(self.named) if write.acknowledged_us is not None), None)
+        return last is not None and last.kind == "erase" and (last.acknowledged_us or 0) >= before_us
+
     def named_later(self, before_us: int) -> Write | None:
         """The first write of the named record that its store's recovery point is too old for."""
         return next((w for w in self.named if w.acknowledged_us is not None and w.acknowledged_us >= before_us), None)
@@ -164,12 +174,14 @@ def _told(subject: str, tally: _Tally, count: int, referring: Restored, named: R
         f"recovery points {written(apart)} apart ({referring.store} as of {moment_text(referring.as_of_us)}, "
         f"{named.store} as of {moment_text(named.as_of_us)})"
     )
-    resolved = count - len(tally.broken) - len(tally.torn) - tally.before
+    resolved = count - len(tally.broken) - len(tally.torn) - tally.before - tally.erased
     parts = [f"{resolved:,} of {counted(count, 'reference')} resolve"]
     if tally.broken:
         parts.append(f"{len(tally.broken):,} broken: {_named(tally.broken)}")
     if tally.before:
         parts.append(f"{tally.before:,} named nothing at the failure either")
+    if tally.erased:
+        parts.append(f"{tally.erased:,} named what was erased since")
     if tally.torn:
         parts.append(f"{len(tally.torn):,} torn by the skew")
     verdict: Verdict = "fail" if tally.broken else "pass" if count else "unknown"

@@ -195,11 +195,11 @@ def test_figures_of_a_wall_clock_are_labelled_measured(capsys: pytest.CaptureFix
         (["run", "bulk_erase:al"], "bulk_erase has no variant 'al'"),
         (["run", "--estate", "shoop"], "unknown estate 'shoop'; did you mean 'shop'?"),
         (["run", "--estate", "./shoop.yaml"], "there is no estate file ./shoop.yaml"),
-        (["run", "--store", "ordesr"], "it has carts, clients, orders; did you mean 'orders'?"),
+        (["run", "--store", "ordesr"], "it has carts, clients, invoices, orders; did you mean 'orders'?"),
         (["run", "bulk_erase", "bulk_erase"], "the scenario bulk_erase is named 2 times: name it once"),
         (["run", "--on", "sandbox.yaml"], "--on sandbox.yaml: only 'simulated' can be run with this version"),
         (["plan", "bulk_erace"], "unknown scenario 'bulk_erace'; did you mean 'bulk_erase'?"),
-        (["plan", "--records", "1"], "--records 1: the estate shop has 3 stores and each needs at least one record"),
+        (["plan", "--records", "1"], "--records 1: the estate shop has 4 stores and each needs at least one record"),
         (["judge", "no/such/folder"], "Directory 'no/such/folder' does not exist"),
     ],
 )

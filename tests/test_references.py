@@ -39,6 +39,11 @@ class Side:
         elif kept and item is not None:
             self.there[key] = item
 
+    def erase(self, key: str, at: float) -> None:
+        us = round(at * 1_000_000)
+        self.writes.append(Write(len(self.writes) + 1, key, "erase", None, us, us))
+        self.there.pop(key, None)
+
     def restored(self) -> Restored:
         as_of_us = round(self.point * 1_000_000)
         return Restored(
@@ -145,6 +150,18 @@ def test_what_named_nothing_before_is_not_the_restores_doing(orders: Side, invoi
     checks = found(orders, invoices)
     assert {check: finding.verdict for check, finding in checks.items()} == {"references": "pass"}
     assert "0 of 3 references resolve; 3 named nothing at the failure either" in checks["references"].observed
+
+
+def test_what_was_erased_since_is_no_loss(orders: Side, invoices: Side) -> None:
+    """An erasure made after the recovery point is made again after the restore, and orders may still name it."""
+    invoices.write("i1", b"{}", 1)
+    orders.write("o1", order("i1"), 2)
+    invoices.erase("i1", FAILED + 60)
+    checks = found(orders, invoices)
+    assert {check: finding.verdict for check, finding in checks.items()} == {"references": "pass"}
+    assert "1 named what was erased since" in checks["references"].observed
+    invoices.write("i1", b"{}", FAILED + 70, kept=False)
+    assert found(orders, invoices)["references.torn"].verdict == "pass"
 
 
 def test_a_corrupt_record_names_nothing_that_was_ever_named(orders: Side, invoices: Side) -> None:

@@ -17,6 +17,12 @@ MEBIBYTE = 1 << 20
 LARGEST_SINGLE_COPY = 5 << 30
 MOST_PARTS = 10_000
 ENCRYPTION = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
+GRANTS = {
+    "FULL_CONTROL": "GrantFullControl",
+    "READ": "GrantRead",
+    "READ_ACP": "GrantReadACP",
+    "WRITE_ACP": "GrantWriteACP",
+}
 METADATA = (
     "Metadata",
     "ContentType",
@@ -60,14 +66,11 @@ class Copying:
         Raises botocore's ClientError, ``InvalidObjectState`` for an archived version.
         """
         seen = self._head(key, version_id) if self.keep == "everything" or size > self.single_copy_bytes else {}
-        wanted = {**self._kept(seen), "StorageClass": storage_class, **self.extra}
+        grants = self._grants(key, version_id) if self.grants and self.keep == "everything" else {}
+        wanted = {**self._kept(seen), **grants, "StorageClass": storage_class, **self.extra}
         if size > self.single_copy_bytes:
-            new = self._copy_in_parts(key, version_id, size, {**_metadata(seen), **wanted})
-        else:
-            new = self._copy_at_once(key, version_id, wanted)
-        if self.grants and self.keep == "everything":
-            self._grant(key, version_id, new)
-        return new
+            return self._copy_in_parts(key, version_id, size, {**_metadata(seen), **wanted})
+        return self._copy_at_once(key, version_id, wanted)
 
     def _head(self, key: str, version_id: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.read.head_object(
@@ -132,18 +135,18 @@ class Copying:
         source = {"ExpectedSourceBucketOwner": self.source_owner} if self.source_owner else {}
         return {**source, **_owner(self.target_owner)}
 
-    def _grant(self, key: str, version_id: str, new: str | None) -> None:
+    def _grants(self, key: str, version_id: str) -> dict[str, str]:
+        """The ACL as a call takes it; nothing where only the owner is named, which is what an object gets anyway."""
         acl = self.read.get_object_acl(Bucket=self.source, Key=key, VersionId=version_id, **_owner(self.source_owner))
-        owner, grants = acl["Owner"], acl["Grants"]
-        if all(grant["Grantee"].get("ID") == owner.get("ID") for grant in grants):
-            return
-        self.write.put_object_acl(
-            Bucket=self.target,
-            Key=key,
-            **_version(new),
-            **_owner(self.target_owner),
-            AccessControlPolicy={"Owner": owner, "Grants": grants},
-        )
+        owner, named = acl["Owner"].get("ID"), acl["Grants"]
+        if all(grant["Grantee"].get("ID") == owner for grant in named):
+            return {}
+        given: dict[str, list[str]] = {}
+        for grant in (one for one in named if one["Permission"] in GRANTS):
+            to = grant["Grantee"]
+            whom = f'uri="{to["URI"]}"' if "URI" in to else f'id="{to["ID"]}"'
+            given.setdefault(GRANTS[grant["Permission"]], []).append(whom)
+        return {name: ", ".join(whom) for name, whom in given.items()}
 
 
 def _owner(account: str | None) -> dict[str, str]:

@@ -110,8 +110,8 @@ class ReplicationProtection:
             newest = newest_write(copy, clients)
             return [] if newest is None else [self._point(copy, "live", newest, lag_seconds)]
         moment = last_second_before(before)
-        caught_up = site.clock.now() - moment >= timedelta(seconds=lag_seconds)
-        return [self._point(copy, "rolled_back", moment, 0.0 if caught_up else lag_seconds)]
+        # However long ago it was: whoever deletes versions also deletes those that were still on their way.
+        return [self._point(copy, "rolled_back", moment, lag_seconds)]
 
     def _point(self, copy: BucketCopy, how: str, as_of: datetime, lag_seconds: float) -> RecoveryPoint:
         moment = as_of.astimezone(UTC)

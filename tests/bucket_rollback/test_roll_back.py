@@ -292,7 +292,7 @@ def test_what_is_refused_is_named_and_the_rest_goes_on() -> None:
 
 def _assumed(aws: Any, arn: str) -> Any:
     sts = aws.session("111111111111").client("sts")
-    keys = sts.assume_role(RoleArn=arn, RoleSessionName="s")["Credentials"]
+    keys = sts.assume_role(RoleArn=arn, RoleSessionName="limited")["Credentials"]
     return aws.session("111111111111").client(
         "s3",
         region_name="eu-west-1",

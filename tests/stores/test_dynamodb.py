@@ -313,9 +313,17 @@ def test_records_that_are_nothing_but_their_key_get_an_attribute(plain_site: Wor
     assert [len(item_of(item)) for item in contents(plain_site, at).values()] == [2]
 
 
+def test_a_bug_that_is_about_buckets_does_to_a_table_what_it_can(plain_site: WorldSite) -> None:
+    """Items have no folders and no older versions."""
+    workload = filled(plain_site, 40)
+    assert 0 < kind.damage(plain_site, workload.at, "prefix") < 40
+    assert kind.damage(plain_site, workload.at, "versions") > 0
+    assert contents(plain_site, workload.at) == {}
+
+
 def test_an_unknown_damage_is_told(plain_site: WorldSite) -> None:
     at = kind.provision(plain_site)
-    with pytest.raises(UsageError, match="expected one of all, filter, overwrite"):
+    with pytest.raises(UsageError, match="expected one of all, filter, prefix, overwrite, versions"):
         kind.damage(plain_site, at, "some")
 
 

@@ -107,12 +107,59 @@ def _feed(_: Params, answer: Mapping[str, Any], account: str, region: str) -> li
     return [Resource("event source mapping", account, region, answer["UUID"])]
 
 
+def _replicated_bucket(params: Params) -> list[str]:
+    generator = params.get("ManifestGenerator", {}).get("S3JobManifestGenerator", {})
+    return [str(generator["SourceBucket"]).removeprefix("arn:aws:s3:::")] if generator else []
+
+
 def _table(deed: Deed, parameter: str = "TableName") -> Rule:
     return Rule(deed, "table", _name(parameter))
 
 
 CHANGES, FILLS, MAKES, MAKES_OR_CHANGES = Deed.CHANGES, Deed.FILLS, Deed.MAKES, Deed.MAKES_OR_CHANGES
 _FUNCTION = _name("FunctionName")
+
+BUCKET_CALLS: Mapping[Deed, tuple[str, ...]] = {
+    MAKES_OR_CHANGES: ("CreateBucket",),
+    CHANGES: (
+        "DeleteBucket",
+        "DeleteBucketCors",
+        "DeleteBucketLifecycle",
+        "DeleteBucketOwnershipControls",
+        "DeleteBucketPolicy",
+        "DeleteBucketReplication",
+        "DeleteBucketWebsite",
+        "PutBucketCors",
+        "PutBucketEncryption",
+        "PutBucketLifecycleConfiguration",
+        "PutBucketLogging",
+        "PutBucketNotificationConfiguration",
+        "PutBucketOwnershipControls",
+        "PutBucketPolicy",
+        "PutBucketReplication",
+        "PutBucketTagging",
+        "PutBucketVersioning",
+        "PutBucketWebsite",
+        "PutObjectLockConfiguration",
+        "PutPublicAccessBlock",
+    ),
+    FILLS: (
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "CreateMultipartUpload",
+        "DeleteObject",
+        "DeleteObjects",
+        "PutObject",
+        "PutObjectAcl",
+        "PutObjectLegalHold",
+        "PutObjectRetention",
+        "PutObjectTagging",
+        "UploadPart",
+        "UploadPartCopy",
+    ),
+}
+"""Source: S3 API reference. What a copy reads from is not changed, so that only the bucket it fills is named."""
 
 RULES: Mapping[tuple[str, str], Rule] = {
     ("dynamodb", "CreateTable"): _table(MAKES),
@@ -150,6 +197,10 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("iam", "UpdateAssumeRolePolicy"): Rule(CHANGES, "role", _name("RoleName")),
     ("iam", "DeleteRole"): Rule(CHANGES, "role", _name("RoleName")),
     ("sqs", "CreateQueue"): Rule(MAKES_OR_CHANGES, "queue", _name("QueueName")),
+    ("sqs", "SetQueueAttributes"): Rule(CHANGES, "queue", _name("QueueUrl")),
+    ("sqs", "ReceiveMessage"): Rule(FILLS, "queue", _name("QueueUrl")),
+    ("sqs", "DeleteMessage"): Rule(FILLS, "queue", _name("QueueUrl")),
+    ("sqs", "DeleteMessageBatch"): Rule(FILLS, "queue", _name("QueueUrl")),
     ("sqs", "PurgeQueue"): Rule(CHANGES, "queue", _name("QueueUrl")),
     ("sqs", "DeleteQueue"): Rule(CHANGES, "queue", _name("QueueUrl")),
     ("events", "PutRule"): Rule(MAKES_OR_CHANGES, "rule", _name("Name")),
@@ -158,13 +209,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("events", "DeleteRule"): Rule(CHANGES, "rule", _name("Name")),
     ("cloudwatch", "PutMetricAlarm"): Rule(MAKES_OR_CHANGES, "alarm", _name("AlarmName")),
     ("cloudwatch", "DeleteAlarms"): Rule(CHANGES, "alarm", lambda params: params["AlarmNames"]),
-    ("s3", "CreateBucket"): Rule(MAKES_OR_CHANGES, "bucket", _name("Bucket")),
-    ("s3", "PutPublicAccessBlock"): Rule(CHANGES, "bucket", _name("Bucket")),
-    ("s3", "PutBucketVersioning"): Rule(CHANGES, "bucket", _name("Bucket")),
-    ("s3", "PutBucketTagging"): Rule(CHANGES, "bucket", _name("Bucket")),
-    ("s3", "PutObject"): Rule(FILLS, "bucket", _name("Bucket")),
-    ("s3", "DeleteObject"): Rule(FILLS, "bucket", _name("Bucket")),
-    ("s3", "DeleteBucket"): Rule(CHANGES, "bucket", _name("Bucket")),
+    **{("s3", call): Rule(deed, "bucket", _name("Bucket")) for deed, calls in BUCKET_CALLS.items() for call in calls},
+    ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket),
     ("ssm", "PutParameter"): Rule(MAKES_OR_CHANGES, "parameter", _name("Name")),
 }
 
@@ -174,7 +220,9 @@ RULES: Mapping[tuple[str, str], Rule] = {
 
 def tags_given(params: Params) -> Mapping[str, str]:
     """The tags that a call gives, in whichever of AWS's forms."""
-    given = params.get("Tags") or params.get("tags") or params.get("Tagging", {}).get("TagSet") or {}
+    tagging = params.get("Tagging")
+    tag_set = tagging.get("TagSet") if isinstance(tagging, Mapping) else None
+    given = params.get("Tags") or params.get("tags") or tag_set or {}
     return given if isinstance(given, Mapping) else _by_key(given)
 
 

@@ -99,7 +99,7 @@ def drill(
     """Run one drill on the small estate.
 
     ``before`` and ``after`` run around all of it, ``early`` ten minutes into the workload, ``at_failure`` just before
-    the failure.
+    the failure. A scenario is its name, or ``name:variant``.
     """
     provider = ReachableProvider(before, after)
 
@@ -109,8 +109,10 @@ def drill(
             later(600, early)(provider.aws)
 
     uses = []
-    for name in [scenario] if isinstance(scenario, str) else scenario:
-        use = engine.ScenarioUse(name, next(iter(load_scenario(name).variants), ""), load_scenario(name))
+    for asked in [scenario] if isinstance(scenario, str) else scenario:
+        name, _, variant = asked.partition(":")
+        found = load_scenario(name)
+        use = engine.ScenarioUse(name, variant or next(iter(found.variants), ""), found)
         if at_failure is not None:
             use = replace(use, scenario=replace(use.scenario, fail=_after(provider, at_failure, use.scenario.fail)))
         uses.append(use)

@@ -15,7 +15,8 @@ from drills.history import canonical
 from drills.judge import judge
 from drills.model import JSON, Finding, Observed, Reference, Write, WriteKind
 from drills.references import Restored, names_in, reference_findings
-from tests.small_drill import PRODUCTION, RECOVERY, VAULT, drill, failed
+from drills.simulator import SimulatedAWS
+from tests.small_drill import PRODUCTION, RECOVERY, VAULT, drill, failed, production
 
 REFERENCE = Reference("orders", "invoice_key", "invoices")
 FAILED = 1000.0
@@ -348,3 +349,22 @@ def test_a_drill_checks_the_references_after_the_restore(tmp_path: Path) -> None
     assert "recovery points 0s apart" in finding.observed
     assert judge(folder) == report
     assert not failed(report)
+
+
+def test_an_invoice_that_is_lost_for_good_is_named_by_its_order(tmp_path: Path) -> None:
+    def lose(aws: SimulatedAWS) -> None:
+        s3 = production(aws, "s3")
+        (bucket,) = [one["Name"] for one in s3.list_buckets()["Buckets"] if "-invoices-" in one["Name"]]
+        for version in s3.list_object_versions(Bucket=bucket, Prefix="invoices//O-1 + é")["Versions"]:
+            s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+
+    report, _ = drill(tmp_path, "bulk_erase", text=TEXT, records=30, seed=5, at_failure=lose)
+    finding = failed(report)["references"]
+    assert finding.verdict == "fail"
+    assert '{"order_id":{"S":"O-1"}} → invoices//O-1 + é' in finding.observed
+
+
+def test_references_to_a_store_that_did_not_come_back_are_unknown(tmp_path: Path) -> None:
+    report, _ = drill(tmp_path, "bulk_erase:versions", text=TEXT, records=20)
+    finding = failed(report)["references"]
+    assert (finding.verdict, finding.observed) == ("unknown", "not read back: invoices")

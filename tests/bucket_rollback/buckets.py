@@ -15,7 +15,7 @@ ACCOUNT, REGION, BUCKET = "111111111111", "eu-west-1", "papers"
 @contextmanager
 def versioned(*, lock: bool = False, acls: bool = False) -> Iterator[tuple[SimulatedAWS, Any]]:
     with SimulatedAWS() as aws:
-        s3 = aws.session(ACCOUNT, REGION).client("s3")
+        s3: Any = aws.session(ACCOUNT, REGION).client("s3")
         ownership = "ObjectWriter" if acls else "BucketOwnerEnforced"
         s3.create_bucket(
             Bucket=BUCKET,

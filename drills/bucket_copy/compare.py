@@ -16,7 +16,7 @@ from drills.bucket_copy.model import RESERVED, BucketCopy, Clients
 from drills.bucket_rollback import Entry, keys_of
 
 Listing = Iterator[tuple[str, list[Entry]]]
-NAMED = 100
+SAMPLED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,29 @@ class Pair:
 
 @dataclass(slots=True)
 class Sample:
-    """How many there are, and the first of them."""
+    """How many there are, and some of them, evenly spread over all keys; the oldest is always among them."""
 
     count: int = 0
-    first: list[tuple[str, Entry]] = field(default_factory=list)
+    oldest: tuple[str, Entry] | None = None
+    _spread: list[tuple[str, Entry]] = field(default_factory=list)
+    _stride: int = 1
 
     def add(self, key: str, entry: Entry) -> None:
+        if self.count % self._stride == 0:
+            self._spread.append((key, entry))
         self.count += 1
-        if len(self.first) < NAMED:
-            self.first.append((key, entry))
+        if self.oldest is None or entry.modified < self.oldest[1].modified:
+            self.oldest = (key, entry)
+        if len(self._spread) > SAMPLED:
+            del self._spread[1::2]
+            self._stride *= 2
+
+    @property
+    def some(self) -> list[tuple[str, Entry]]:
+        """In the order of keys."""
+        if self.oldest is None or self.oldest in self._spread:
+            return list(self._spread)
+        return sorted([*self._spread, self.oldest], key=lambda one: one[0])
 
 
 @dataclass(slots=True)
@@ -94,9 +108,11 @@ def compare(found: Iterator[Pair], *, every_version: bool = True, most_keys: int
 def _compare_key(pair: Pair, every_version: bool, result: Comparison) -> None:
     replicas = {entry.version_id: entry for entry in pair.copy if not entry.marker}
     versions = [entry for entry in pair.source if not entry.marker]
+    known = {entry.version_id for entry in versions}
+    foreign = [replica for replica in replicas.values() if replica.version_id not in known]
     for place, entry in enumerate(versions if every_version else versions[:1]):
         result.versions += 1
-        replica = replicas.get(entry.version_id) or _copied_directly(entry, replicas)
+        replica = replicas.get(entry.version_id) or _copied_directly(entry, foreign)
         if replica is None:
             result.missing.add(pair.key, entry)
             continue
@@ -108,9 +124,9 @@ def _compare_key(pair: Pair, every_version: bool, result: Comparison) -> None:
             result.covered.add(pair.key, pair.copy[0])
 
 
-def _copied_directly(entry: Entry, replicas: dict[str, Entry]) -> Entry | None:
+def _copied_directly(entry: Entry, foreign: Sequence[Entry]) -> Entry | None:
     """A version that was brought in by a plain copy has an id of its own; its content tells."""
-    return next((one for one in replicas.values() if (one.etag, one.size) == (entry.etag, entry.size)), None)
+    return next((one for one in foreign if (one.etag, one.size) == (entry.etag, entry.size)), None)
 
 
 def encrypted_by_kms(s3: Any, bucket: dict[str, str], key: str, entry: Entry) -> bool:

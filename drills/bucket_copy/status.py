@@ -22,9 +22,10 @@ from drills.bucket_rollback import Entry, keys_of
 class Status:
     """What is not as it should be is told in words, empty where all is well.
 
-    ``lag_seconds``: how long the oldest version that is still to be replicated has waited. ``pending`` and ``failed``:
-    of the versions that are missing, what S3 says of them. ``uncovered``: missing versions that S3 was never told to
-    replicate, with ``left_out`` naming some. ``altered``: keys of the copy that are not as the source wrote them.
+    ``missing``: versions of the source that the copy does not have, yet or at all. S3 is asked about a sample of them:
+    ``pending``, ``failed``, or ``uncovered``, which it was never told to replicate, with ``first_failed`` and
+    ``left_out`` naming keys. ``lag_seconds``: how long the oldest that is pending has waited. ``altered``: keys of the
+    copy that are not as the source wrote them.
     """
 
     keys: int
@@ -33,6 +34,7 @@ class Status:
     pending: int
     failed: int
     uncovered: int
+    missing: int
     left_out: tuple[str, ...]
     first_failed: tuple[str, ...]
     altered: tuple[str, ...]
@@ -48,7 +50,7 @@ def status(copy: BucketCopy, clients: Clients, now: datetime) -> Status:
     found = compare(both(copy, clients), every_version=not copy.options.noncurrent_days)
     production = clients("production", "s3")
     said: dict[str, list[tuple[str, Entry]]] = {"PENDING": [], "FAILED": [], "COMPLETED": [], "": []}
-    for key, entry in found.missing.first:
+    for key, entry in found.missing.some:
         said[_replication_status(copy, production, key, entry)].append((key, entry))
     waited = [(now - entry.modified).total_seconds() for _, entry in said["PENDING"]]
     rule, key_arn = _rule(copy, production)
@@ -58,8 +60,8 @@ def status(copy: BucketCopy, clients: Clients, now: datetime) -> Status:
         lag_seconds=max(waited, default=0.0),
         pending=len(said["PENDING"]),
         failed=len(said["FAILED"]),
-        # Of those that were not looked at one by one nobody has said that they are on their way.
-        uncovered=len(said[""]) + found.missing.count - len(found.missing.first),
+        uncovered=len(said[""]),
+        missing=found.missing.count,
         left_out=_names(said[""]),
         first_failed=_names(said["FAILED"]),
         altered=_altered(copy, clients, found, said["COMPLETED"]),
@@ -85,7 +87,7 @@ def newest_write(copy: BucketCopy, clients: Clients) -> datetime | None:
 
 
 def _names(found: list[tuple[str, Entry]]) -> tuple[str, ...]:
-    return tuple(key for key, _ in found)
+    return tuple(dict.fromkeys(key for key, _ in found))
 
 
 def _replication_status(copy: BucketCopy, s3: Any, key: str, entry: Entry) -> str:
@@ -104,11 +106,11 @@ def _altered(copy: BucketCopy, clients: Clients, found: Comparison, gone: list[t
     told = [f"{key!r} was replicated and is gone from the copy" for key, _ in gone]
     told += [
         f"{key!r} is below a {'delete marker' if entry.marker else 'version'} that is not the source's"
-        for key, entry in found.covered.first
+        for key, entry in found.covered.some
     ]
     told += [
         f"{key!r} differs in size or content"
-        for key, entry in found.differing.first
+        for key, entry in found.differing.some
         if not encrypted_by_kms(production, copy.source, key, entry)
     ]
     return tuple(told)

@@ -196,9 +196,10 @@ def _pass(site: Site, copy: BucketCopy, clients: _Clients) -> None:
 
 def _findings(site: Site, copy: BucketCopy, found: Status) -> list[Finding]:
     limit = copy.options.maximum_lag_seconds
-    late = [f"{found.lag_seconds:,.0f} s, {found.pending} versions waiting"] if found.lag_seconds > limit else []
-    failed = [f"{found.failed} versions, {_some(found.first_failed)}"] if found.failed else []
-    left = [f"{found.uncovered} versions, {_some(found.left_out)}"] if found.uncovered else []
+    of = f"of {found.missing:,} versions that are missing"
+    late = [f"{found.lag_seconds:,.0f} s, {found.pending} {of}"] if found.lag_seconds > limit else []
+    failed = [f"{found.failed} {of}: {_some(found.first_failed)}"] if found.failed else []
+    left = [f"{found.uncovered} {of}: {_some(found.left_out)}"] if found.uncovered else []
     return [
         _finding(site, "rule", found.rule, "the replication rule as it was put", found.keys),
         _finding(site, "lag", late, f"at most {limit} s", found.versions),

@@ -47,7 +47,7 @@ def test_what_agrees() -> None:
 
 def test_what_is_missing() -> None:
     pair = Pair("k", [version("v2", 5, etag="n"), version("v1")], [version("v1")])
-    assert [(key, one.version_id) for key, one in compare(iter([pair])).missing.first] == [("k", "v2")]
+    assert [(key, one.version_id) for key, one in compare(iter([pair])).missing.some] == [("k", "v2")]
     older = Pair("k", [version("v2", 5), version("v1", etag="o")], [version("v2", 5)])
     assert compare(iter([older])).missing.count == 1
     assert compare(iter([older]), every_version=False).missing.count == 0
@@ -62,7 +62,7 @@ def test_what_differs() -> None:
 
 def test_what_lies_over_a_replica() -> None:
     written_over = Pair("k", [version("v1")], [version("x", 9, size=0), version("v1")])
-    (covered,) = compare(iter([written_over])).covered.first
+    (covered,) = compare(iter([written_over])).covered.some
     assert covered[1].version_id == "x"
     hidden = Pair("k", [marker("m", 8), version("v1")], [marker("m", 9), version("v1")])
     assert compare(iter([hidden])).covered.count == 1
@@ -74,6 +74,11 @@ def test_a_direct_copy_has_an_id_of_its_own() -> None:
     pair = Pair("k", [version("v1", etag="same", size=3)], [version("other", 60, etag="same", size=3)])
     found = compare(iter([pair]))
     assert found.missing.count == found.covered.count == found.differing.count == 0
+
+
+def test_another_version_with_the_same_content_is_no_replica_of_it() -> None:
+    source = [version("v2", 5, etag="same"), version("v1", etag="same")]
+    assert compare(iter([Pair("k", source, [version("v1", etag="same")])])).missing.count == 1
 
 
 # --- The register ---------------------------------------------------------------------------------------------------

@@ -157,7 +157,7 @@ class Telling:
                         "protections": [path.protection for path in self.paths],
                         "objectives": {"rto_seconds": RTO_OBJECTIVE, "rpo_seconds": RPO_OBJECTIVE},
                     }
-                ]
+                ],
             },
         }
 

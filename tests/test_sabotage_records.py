@@ -14,6 +14,7 @@ from drills.model import Location, Write
 from drills.plugins import load_store_kind
 from drills.simulator import SimulatedAWS
 from drills.site import Site
+from drills.stores import Outgoing
 from drills.stores.dynamodb_items import item_of, key_text
 from tests.small_drill import TEXT, attempt, change_restored, drill, failed, forget_setting, production, table, vault
 
@@ -165,17 +166,17 @@ def remember_erased(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     last: dict[str, bytes] = {}
     erased: dict[str, bytes] = {}
 
-    def seed(site: Site, at: Location, items: Iterable[bytes]) -> None:
-        kept = list(items)
-        last.update((key_text(item_of(item), ["person_id"]), item) for item in kept)
+    def seed(site: Site, at: Location, records: Iterable[Outgoing]) -> None:
+        kept = list(records)
+        last.update((record.key, record.item) for record in kept)
         seed_all(site, at, kept)
 
-    def write(site: Site, at: Location, write: Write) -> None:
+    def write(site: Site, at: Location, write: Write, payload: Any) -> None:
         if write.item is not None:
             last[write.key] = write.item
         elif write.kind == "erase":
             erased[write.key] = last[write.key]
-        write_one(site, at, write)
+        write_one(site, at, write, payload)
 
     monkeypatch.setattr(kind, "seed", seed, raising=False)
     monkeypatch.setattr(kind, "write", write, raising=False)

@@ -29,7 +29,7 @@ class Deed(Enum):
 
 
 class Resource(NamedTuple):
-    """One resource. ``region`` is empty for what is the same in all of them."""
+    """One resource. ``region`` is empty for what is the same in all of them, ``account`` for a bucket."""
 
     kind: str
     account: str
@@ -37,7 +37,8 @@ class Resource(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} in account {self.account}{self.region and ', '}{self.region}"
+        where = ", ".join(part for part in (self.account, self.region) if part)
+        return f"{self.kind} {self.name}{where and ' in account '}{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ def resource(kind: str, name: str, account: str, region: str) -> Resource:
 
 
 def _resource(kind: str, account: str, region: str, name: str) -> Resource:
-    return Resource(kind, account, "" if kind in ("role", "bucket") else region, name)
+    if kind == "bucket":
+        # Whoever calls, a bucket's name means one bucket in the world.
+        return Resource(kind, "", "", name)
+    return Resource(kind, account, "" if kind == "role" else region, name)
 
 
 # --- DynamoDB ------------------------------------------------------------------------------------------------------
@@ -112,6 +116,10 @@ def _replicated_bucket(params: Params) -> list[str]:
     return [str(generator["SourceBucket"]).removeprefix("arn:aws:s3:::")] if generator else []
 
 
+def _key(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
+    return [Resource("key", account, region, answer["KeyMetadata"]["KeyId"])]
+
+
 def _table(deed: Deed, parameter: str = "TableName") -> Rule:
     return Rule(deed, "table", _name(parameter))
 
@@ -140,7 +148,6 @@ BUCKET_CALLS: Mapping[Deed, tuple[str, ...]] = {
         "PutBucketTagging",
         "PutBucketVersioning",
         "PutBucketWebsite",
-        "PutObjectLockConfiguration",
         "PutPublicAccessBlock",
     ),
     FILLS: (
@@ -153,6 +160,8 @@ BUCKET_CALLS: Mapping[Deed, tuple[str, ...]] = {
         "PutObject",
         "PutObjectAcl",
         "PutObjectLegalHold",
+        # Tried on the copy by production, which cannot read its tags and must be denied.
+        "PutObjectLockConfiguration",
         "PutObjectRetention",
         "PutObjectTagging",
         "UploadPart",
@@ -211,6 +220,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("cloudwatch", "DeleteAlarms"): Rule(CHANGES, "alarm", lambda params: params["AlarmNames"]),
     **{("s3", call): Rule(deed, "bucket", _name("Bucket")) for deed, calls in BUCKET_CALLS.items() for call in calls},
     ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket),
+    ("kms", "CreateKey"): Rule(MAKES, "key", lambda _: (), _key),
+    ("kms", "PutKeyPolicy"): Rule(CHANGES, "key", _name("KeyId")),
+    ("kms", "ScheduleKeyDeletion"): Rule(CHANGES, "key", _name("KeyId")),
+    ("kms", "CreateAlias"): Rule(MAKES, "alias", _name("AliasName")),
+    ("kms", "DeleteAlias"): Rule(CHANGES, "alias", _name("AliasName")),
     ("ssm", "PutParameter"): Rule(MAKES_OR_CHANGES, "parameter", _name("Name")),
 }
 
@@ -227,7 +241,8 @@ def tags_given(params: Params) -> Mapping[str, str]:
 
 
 def _by_key(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    # KMS alone has words of its own.
+    return {tag.get("Key", tag.get("TagKey", "")): tag.get("Value", tag.get("TagValue", "")) for tag in tags}
 
 
 def absent(client: Any, there: Resource) -> bool:
@@ -298,6 +313,15 @@ def _of_parameter(client: Any, there: Resource) -> Mapping[str, str]:
     return _by_key(client.list_tags_for_resource(ResourceType="Parameter", ResourceId=there.name)["TagList"])
 
 
+def _of_key(client: Any, there: Resource) -> Mapping[str, str]:
+    return _by_key(client.list_resource_tags(KeyId=there.name)["Tags"])
+
+
+def _of_alias(client: Any, there: Resource) -> Mapping[str, str]:
+    client.describe_key(KeyId=there.name)
+    return {}
+
+
 _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "table": _of_table,
     "backup": _of_backup,
@@ -309,4 +333,6 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "alarm": _of_alarm,
     "bucket": _of_bucket,
     "parameter": _of_parameter,
+    "key": _of_key,
+    "alias": _of_alias,
 }

@@ -34,8 +34,26 @@ class Version(FakeKey):  # type: ignore[misc]
     ``sequence`` is its place in the order of writing. ``parts`` are the sizes and checksums of a multipart upload's.
     """
 
+    # What most versions do not have stands in the class: there may be a hundred thousand of them.
     sequence = UNWRITTEN
     replication_status: str | None = None
+    parts: tuple[Any, ...] = ()
+    multipart = None
+    disposed = False
+    website_redirect_location: str | None = None
+    checksum_algorithm: str | None = None
+    checksum_value: str | None = None
+    checksum_type: str | None = None
+    checksum_parts: int | None = None
+    encryption: str | None = None
+    kms_key_id: str | None = None
+    bucket_key_enabled: Any = None
+    lock_mode: str | None = None
+    lock_legal_status: str | None = None
+    lock_until: str | None = None
+    _expiry: datetime | None = None
+    _storage_class: str | None = "STANDARD"
+    _is_versioned = False
 
     def __new__(cls, *_: Any, **__: Any) -> Version:
         # moto keeps every instance until it is reset, deleted ones too.
@@ -51,28 +69,11 @@ class Version(FakeKey):  # type: ignore[misc]
         self.written_by = str(bucket.account_id)
         self.body = body
         self.tags: dict[str, str] = {}
-        self.parts: tuple[Any, ...] = ()
         self.last_modified: datetime = utcnow()
         self.acl: FakeAcl | None = PRIVATE
-        self.website_redirect_location: str | None = None
-        self.checksum_algorithm: str | None = None
-        self.checksum_value: str | None = None
-        self.checksum_type: str | None = None
-        self.checksum_parts: int | None = None
-        self.encryption: str | None = None
-        self.kms_key_id: str | None = None
-        self.bucket_key_enabled: Any = None
-        self.lock_mode: str | None = None
-        self.lock_legal_status: str | None = None
-        self.lock_until: str | None = None
-        self.multipart = None
-        self.disposed = False
-        self._storage_class: str | None = "STANDARD"
         self._metadata: dict[str, str] = {"content-type": "binary/octet-stream"}
-        self._expiry: datetime | None = None
         self._etag = etag if etag is not None else hashlib.md5(body, usedforsecurity=False).hexdigest()
         self._version_id = NULL
-        self._is_versioned = False
 
     @property
     def value(self) -> bytes:

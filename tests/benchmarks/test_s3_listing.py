@@ -1,0 +1,141 @@
+"""Listing versions: what a version costs as a bucket grows, what pages leave behind, and plain moto beside it.
+
+All calls go through plain boto3 clients. The endpoint's time is that between botocore's sending and its parsing; its
+parser, which takes more than nine tenths of the whole time of a simulated page and is the same for both, is in the time
+of the whole. Plain moto copies and sorts the whole bucket for every page: its time grows with the square of the
+versions. It is measured once at 20,000. Seconds are those of the processor, as others may use it meanwhile.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from drills.simulator import SimulatedAWS
+from drills.simulator.s3.changes import bucket_named, write
+from drills.simulator.s3.versions import Version
+
+pytestmark = pytest.mark.benchmark
+
+CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "a", "aws_secret_access_key": "b"}
+VERSIONS_OF_KEY = 2
+
+
+@contextmanager
+def simulated(count: int) -> Iterator[Any]:
+    with SimulatedAWS():
+        client = _bucket()
+        bucket = bucket_named("many")
+        assert bucket is not None
+        for n in range(count):
+            write(bucket, Version(bucket, _key(n), b"x"))
+        yield client
+
+
+@contextmanager
+def plain_moto(count: int) -> Iterator[Any]:
+    with mock_aws():
+        client = _bucket()
+        backend = s3_backends["123456789012"]["aws"]
+        for n in range(count):
+            backend.put_object("many", _key(n), b"x")
+        yield client
+
+
+def _bucket() -> Any:
+    client: Any = boto3.client("s3", **CREDENTIALS)  # type: ignore[call-overload]
+    client.create_bucket(Bucket="many")
+    client.put_bucket_versioning(Bucket="many", VersioningConfiguration={"Status": "Enabled"})
+    return client
+
+
+def _key(n: int) -> str:
+    """Keys come in no order, each with two versions."""
+    return f"invoices/{(n // VERSIONS_OF_KEY) * 7919 % 1_000_003:08}.json"
+
+
+class Watch:
+    """Lists every page and drops it; adds up the seconds that the endpoint took, and those of the whole."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.endpoint = self.whole = 0.0
+        self._sent = 0.0
+        client.meta.events.register_first("before-send.s3.ListObjectVersions", self._sends)
+        client.meta.events.register_first("before-parse.s3.ListObjectVersions", self._parses)
+
+    def _sends(self, **_: Any) -> None:
+        self._sent = time.thread_time()
+
+    def _parses(self, **_: Any) -> None:
+        self.endpoint += time.thread_time() - self._sent
+
+    def listed(self, expected: int) -> Watch:
+        gc.collect()
+        self.endpoint, began = 0.0, time.thread_time()
+        pages = self.client.get_paginator("list_object_versions").paginate(Bucket="many")
+        assert sum(len(page["Versions"]) for page in pages) == expected
+        self.whole = time.thread_time() - began
+        return self
+
+    def best_of(self, rounds: int, expected: int) -> tuple[float, float]:
+        """Seconds of the endpoint and of the whole, the least of some rounds each."""
+        taken = [(self.listed(expected).endpoint, self.whole) for _ in range(rounds)]
+        return min(endpoint for endpoint, _ in taken), min(whole for _, whole in taken)
+
+
+def tell(text: str) -> None:
+    sys.stdout.write(f"\n{text}\n")
+
+
+def test_a_version_costs_the_same_in_a_bucket_of_any_size() -> None:
+    taken = {}
+    for count in (10_000, 100_000):
+        with simulated(count) as client:
+            endpoint, whole = Watch(client).best_of(2, count)
+            taken[count] = endpoint / count * 1e6
+            through = whole / count * 1e6
+            tell(f"{count:,} versions: {taken[count]:.1f} µs each at the endpoint, {through:.0f} through boto3")
+    assert taken[100_000] < 2 * taken[10_000]
+
+
+def test_pages_leave_nothing_behind() -> None:
+    """What is held after two hundred pages is what was held after the first ones."""
+    with simulated(20_000) as client:
+        watch = Watch(client)
+        watch.listed(20_000)
+        tracemalloc.start()
+        try:
+            client.list_object_versions(Bucket="many")
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(10):
+                watch.listed(20_000)
+            gc.collect()
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    tell(f"held after 200 pages: {(after - before) / 1024:.0f} KiB more")
+    assert after - before < 256 * 1024
+
+
+def test_fifty_times_faster_than_plain_moto_at_20_000() -> None:
+    count = 20_000
+    with simulated(count) as client:
+        ours, ours_whole = Watch(client).best_of(3, count)
+    with plain_moto(count) as client:
+        theirs, theirs_whole = Watch(client).best_of(1, count)
+    tell(
+        f"{count:,} versions, simulated / plain moto: endpoint {ours:.2f} / {theirs:.1f} s, {theirs / ours:.0f} times; "
+        f"through boto3 {ours_whole:.2f} / {theirs_whole:.1f} s, {theirs_whole / ours_whole:.0f} times"
+    )
+    assert theirs >= 50 * ours

@@ -188,9 +188,11 @@ class Recovery:
 
     def _probed(self, at: Location) -> Sequence[Finding]:
         try:
-            return self.workload.kind.probe(self.site, at)
+            found = self.workload.kind.probe(self.site, at)
         except Exception as error:  # noqa: BLE001 - a check that crashes is unknown, whatever it crashed on.
             return [crashed("probe", self.site.store.name, error)]
+        nothing = Finding("probe", "unknown", self.site.store.name, "answers to the application's questions", "none")
+        return found or [nothing]
 
     def _check(self, finding: Finding) -> None:
         self.site.note("check", finding=finding_as_json(finding))

@@ -7,9 +7,12 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from drills.errors import SimulatorError
 
 ClockKind = Literal["simulated", "wall"]
 
@@ -41,6 +44,10 @@ class WallClock:
         time.sleep(max(0.0, seconds))
 
 
+LONGEST_SECONDS = 100 * 365 * 86_400
+MOST_AT_ONCE = 1_000_000
+
+
 @dataclass(order=True)
 class Event:
     """Something due at a moment on a SimulatedClock. ``cancel()`` takes it back."""
@@ -64,14 +71,20 @@ class SimulatedClock:
 
     kind: ClockKind = "simulated"
 
-    def __init__(self, start: datetime, on_move: Callable[[datetime], None] | None = None) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        on_move: Callable[[datetime], None] | None = None,
+        lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
         if start.tzinfo is None:
             raise ValueError("a simulated clock starts at a timezone-aware time; got a naive datetime")
         self._now = start.astimezone(UTC)
         self._on_move = on_move
         self._queue: list[Event] = []
         self._order = itertools.count()
-        self.lock = threading.RLock()
+        self._at_once = 0
+        self.lock: AbstractContextManager[Any] = threading.RLock() if lock is None else lock
         """Held while events run; whoever must not be interleaved with them takes it too."""
 
     def now(self) -> datetime:
@@ -89,22 +102,38 @@ class SimulatedClock:
         return self.call_at(self._now + timedelta(seconds=seconds), action)
 
     def sleep(self, seconds: float) -> None:
+        """Let this many seconds pass, at least zero. Raises SimulatorError for what is no number of seconds."""
+        if not isinstance(seconds, (int, float)) or not seconds < LONGEST_SECONDS:
+            raise SimulatorError(f"the simulated clock sleeps a number of seconds, below a century; got {seconds!r}")
         self.run_until(self._now + timedelta(seconds=max(0.0, seconds)))
 
     def run_until(self, deadline: datetime) -> None:
-        """Advance to ``deadline``, running every event due up to and including it."""
+        """Advance to ``deadline``, running every event due up to and including it; not back, if it is past."""
+        if deadline.tzinfo is None:
+            raise SimulatorError(f"the simulated clock runs until a time with a zone, such as …, UTC; got {deadline!r}")
         with self.lock:
             while self._queue and self._queue[0].due <= deadline:
                 event = heapq.heappop(self._queue)
                 if event.cancelled:
                     continue
                 self._move(event.due)
+                self._count()
                 event.action()
             self._move(deadline)
+
+    def _count(self) -> None:
+        """Tell of events that go on for ever at one moment; nothing else would."""
+        self._at_once += 1
+        if self._at_once > MOST_AT_ONCE:
+            raise SimulatorError(
+                f"{MOST_AT_ONCE:,} events fell due at {self._now.isoformat()} and the simulated clock could not go on: "
+                "something schedules itself again without any delay"
+            )
 
     def _move(self, to: datetime) -> None:
         # An event that slept may already have taken the time past its own successor's due time.
         if to > self._now:
-            self._now = to
             if self._on_move is not None:
                 self._on_move(to)
+            self._now = to
+            self._at_once = 0

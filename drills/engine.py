@@ -12,7 +12,7 @@ import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +20,12 @@ import drills
 from drills.attempts import Recovery, crashed, finding_as_json
 from drills.errors import UsageError
 from drills.evidence import Evidence
+from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
-from drills.model import JSON, DrillInfo, Estate
+from drills.model import JSON, DrillInfo, Estate, Finding
 from drills.plugins import load_protection, load_store_kind
+from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
 from drills.scenario import Scenario
 from drills.stores import StoreKind
@@ -258,6 +260,7 @@ class _ScenarioRun:
         self.evidence = evidence
         self.progress = progress
         self.calls = Calls()
+        self.guard = Guard(plan.drill.id)
         self.workloads: list[StoreWorkload] = []
         world.listen(self._heard)
 
@@ -301,6 +304,7 @@ class _ScenarioRun:
                 history=self.history,
                 context={"scenario": self.use.label, "store": store.name},
                 capabilities=self.plan.provider.capabilities,
+                guard=self.guard,
             )
             at = kind.provision(site)
             site.reckon(at)
@@ -330,8 +334,21 @@ class _ScenarioRun:
         self._note("workload.started")
         write_for(self.workloads, minutes * 60, self.world.clock)
         for workload in self.workloads:
+            self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
+            self._premise(workload, "unchanged", self._unchanged)
             for use in workload.site.store.protections:
                 self._health(workload, use.name, use.options)
+
+    def _premise(self, workload: StoreWorkload, check: str, find: Callable[[StoreWorkload], Finding]) -> None:
+        try:
+            finding = find(workload)
+        except Exception as error:  # noqa: BLE001 - a check that crashes is unknown, whatever it crashed on.
+            finding = crashed(check, workload.site.store.name, error)
+        workload.site.note("premise", finding=finding_as_json(finding))
+
+    def _unchanged(self, workload: StoreWorkload) -> Finding:
+        name = workload.site.store.name
+        return unchanged_finding(self.settings[name], workload.kind.settings(workload.site, workload.at), name)
 
     def _health(self, workload: StoreWorkload, protection: str, options: Mapping[str, JSON]) -> None:
         site = workload.site
@@ -351,7 +368,8 @@ class _ScenarioRun:
         self._note("failure.began")
         if not scenario.writes_continue:
             self._stop_writing()
-        scenario.fail(EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant))
+        incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
+        scenario.fail(incident)
         detect = self.plan.estate.response.detect(self.use.label)
         if scenario.writes_continue:
             write_for(self.workloads, detect, self.world.clock)
@@ -359,7 +377,10 @@ class _ScenarioRun:
         else:
             self.world.clock.sleep(detect)
         self._note("detected")
-        self.world.clock.sleep(self.plan.estate.response.decide_seconds)
+        decided = self.world.clock.now() + timedelta(seconds=self.plan.estate.response.decide_seconds)
+        for workload in self.workloads:
+            self._premise(workload, "failure", lambda one: failure_finding(one, incident.damaged[one.site.store.name]))
+        self.world.clock.sleep(max(0.0, (decided - self.world.clock.now()).total_seconds()))
         self._note("decided")
         self.decided = self.world.clock.now()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from drills.model import Estate
 from drills.plugins import load_protection
 from drills.providers.interface import World
@@ -16,10 +18,13 @@ class EngineIncident:
         self._estate = estate
         self._world = world
         self._workloads = {workload.site.store.name: workload for workload in workloads}
+        self.damaged: Counter[str] = Counter()
+        """How many records of each store were damaged."""
 
     def damage(self, how: str) -> None:
         for workload in self._workloads.values():
             touched = workload.kind.damage(workload.site, workload.at, how)
+            self.damaged[workload.site.store.name] += touched
             workload.site.note("damage", how=how, records=touched)
 
     def delete_modules(self) -> None:

@@ -42,7 +42,13 @@ def judge(folder: Path) -> Report:
     told = events[0].mapping("plan")
     plan = _Plan.read(folder, events[0], told)
     cells = tuple(
-        _judge_cell(folder, scenario, store, [event for event in events if event.data.get("scenario") == scenario.name])
+        _judge_cell(
+            folder,
+            scenario,
+            store,
+            [event for event in events if event.data.get("scenario") == scenario.name],
+            plan.home_region,
+        )
         for scenario in plan.scenarios
         for store in plan.stores
     )
@@ -92,6 +98,7 @@ class _Plan:
     drill: DrillInfo
     scenarios: tuple[_Scenario, ...]
     stores: tuple[_Store, ...]
+    home_region: str
     references: tuple[Reference, ...]
 
     @classmethod
@@ -103,6 +110,7 @@ class _Plan:
                 _drill_info(plan["drill"]),
                 tuple(_Scenario(str(use["name"]), str(use["respond_from"])) for use in plan["scenarios"]),
                 tuple(map(_store, plan["estate"]["stores"])),
+                str(plan["estate"]["accounts"]["production"]["region"]),
                 tuple(
                     Reference(str(one["store"]), str(one["attribute"]), str(one["to"]))
                     for one in plan["estate"].get("references", [])
@@ -143,7 +151,7 @@ def _store(told: Mapping[str, JSON]) -> _Store:
 # --- A cell --------------------------------------------------------------------------------------------------------
 
 
-def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequence[Event]) -> Cell:
+def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequence[Event], home_region: str) -> Cell:
     """One scenario and store. ``events`` are the scenario's."""
     own = [event for event in events if event.data.get("store") == store.name]
     ledger = _last(own, "ledger")
@@ -159,10 +167,11 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
                 protection=protection,
                 objectives=store.objectives,
                 events=[event for event in own if event.data.get("protection") == protection],
-                before=[event for event in own if _tells_of_protection(event, protection)],
+                before=[event for event in own if _tells_of_before(event, protection)],
                 settings=None if settings is None else settings.mapping("settings"),
                 response=_response(events),
                 respond_from=scenario.respond_from,
+                home_region=home_region,
                 expected=expected,
                 broke=None if error is None else error.text("error"),
             )
@@ -172,7 +181,9 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
     return _cell(scenario.name, store, attempts, 0 if expected is None else expected.writes_acknowledged)
 
 
-def _tells_of_protection(event: Event, protection: str) -> bool:
+def _tells_of_before(event: Event, protection: str) -> bool:
+    if event.kind == "premise":
+        return True
     return event.kind in ("health", "protection.failed") and event.data.get("protection") == protection
 
 

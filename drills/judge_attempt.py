@@ -33,8 +33,9 @@ SOME_POINT = "a recovery point within the responders' reach"
 class Case:
     """What an attempt is judged by.
 
-    ``events`` are those of this path, ``before`` those that tell of its protection before the failure. ``settings``,
-    ``response`` and ``expected`` are None when the scenario broke before there were any; ``broke`` says by what error.
+    ``events`` are those of this path, ``before`` those that tell of its protection before the failure and of what must
+    hold for any path to prove something. ``home_region`` is production's. ``settings``, ``response`` and ``expected``
+    are None when the scenario broke before there were any; ``broke`` says by what error.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Case:
     settings: Mapping[str, JSON] | None
     response: Response | None
     respond_from: str
+    home_region: str
     expected: Expectations | None
     broke: str | None
 
@@ -106,7 +108,7 @@ def judge_attempt(case: Case) -> Attempt:
 
 
 def _before_the_failure(event: Event) -> Finding:
-    if event.kind == "health":
+    if event.kind in ("health", "premise"):
         return told_finding(event)
     return Finding("protection", "fail", event.text("protection"), "set up", event.text("error"))
 
@@ -250,19 +252,21 @@ def _judge_settings(case: Case, found: _Found) -> None:
 
 
 def _judge_independence(case: Case, found: _Found) -> None:
-    """Where production is lost, a recovery that still asks it for anything works only for as long as it is a drill."""
-    if found.point is None or case.respond_from != "recovery":
+    """Where production or its region is lost, a recovery that still asks it for anything works in drills alone."""
+    if found.point is None or case.respond_from == "production":
         return
+    what = "production" if case.respond_from == "recovery" else "production's region"
+    lost = ("role", "production") if case.respond_from == "recovery" else ("region", case.home_region)
     asked = sorted(
         {
             f"{event.text('service')} {event.text('operation')} in {event.text('phase')}"
             for event in case.events
-            if event.kind == "call" and event.data.get("role") == "production"
+            if event.kind == "call" and event.data.get(lost[0]) == lost[1]
         }
     )
-    seen = f"{len(asked)} kinds of call: {'; '.join(asked)}" if asked else "no call to production"
+    seen = f"{len(asked)} kinds of call: {'; '.join(asked)}" if asked else f"no call to {what}"
     verdict: Verdict = "fail" if asked else "pass"
-    found.findings.append(Finding("independence", verdict, case.store, "nothing needed from production", seen))
+    found.findings.append(Finding("independence", verdict, case.store, f"nothing needed from {what}", seen))
 
 
 def guarded(check: str, subject: str, findings: Callable[[], list[Finding]]) -> list[Finding]:

@@ -56,6 +56,16 @@ class LiveKeys:
         return key, self._number[key]
 
 
+@dataclass
+class Sent:
+    """How many writes were sent, seeding aside, and what became of them."""
+
+    due: int = 0
+    acknowledged: int = 0
+    rejected: int = 0
+    unanswered: int = 0
+
+
 class StoreWorkload:
     """The writes to one store. Deterministic by seed and clock."""
 
@@ -65,6 +75,7 @@ class StoreWorkload:
         self.at = at
         self.ledger = Ledger()
         self.live = LiveKeys()
+        self.sent = Sent()
         self._rng = random.Random(f"{seed}/{site.store.name}/workload")
         self._maker: RecordMaker = make_records(site.store.records, seed, started)
         self._sequence = 0
@@ -98,12 +109,17 @@ class StoreWorkload:
     def write_once(self) -> None:
         """Send one write, drawn from the mix, and enter what became of it into the ledger."""
         write, number, payload = self._draw(microseconds(self.site.clock.now()))
+        self.sent.due += 1
         try:
             self.kind.write(self.site, self.at, write, payload)
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the write may have arrived.
-            if not _rejected(error):
+            if _rejected(error):
+                self.sent.rejected += 1
+            else:
+                self.sent.unanswered += 1
                 self._enter(write, number)
         else:
+            self.sent.acknowledged += 1
             self._enter(_acknowledged(write, microseconds(self.site.clock.now())), number)
 
     def _enter(self, write: Write, number: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from drills.clock import Clock
 from drills.errors import ProtectionError
+from drills.guard import Guard
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
 from drills.plugins import load_store_kind
@@ -82,12 +84,14 @@ class WorldSite:
         history: Appends,
         context: Mapping[str, str],
         capabilities: frozenset[str],
+        guard: Guard | None = None,
     ) -> None:
         self.world = world
         self.estate = estate
         self.store = store
         self.tags: Mapping[str, str] = {"drills:drill": drill_id, "drills:store": store.name}
         self.capabilities = capabilities
+        self.guard = guard or Guard(drill_id)
         self.stopwatch: Stopwatch | None = None
         self.writing = True
         self._prefix = prefix
@@ -109,7 +113,9 @@ class WorldSite:
         return self.estate.accounts[role].region
 
     def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
-        return self.world.client(service, role, region or self.region(role))
+        client = self.world.client(service, role, region or self.region(role))
+        self.guard.watch(client, self.account_id(role))
+        return client
 
     def primary(self) -> Location:
         account, region = self.account_id("production"), self.region("production")
@@ -117,7 +123,9 @@ class WorldSite:
         return Location("production", account, region, name)
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
-        self.world.every(seconds, action, until=lambda: not self.writing)
+        # A schedule that began with the workload would meet the failure at the same point of its interval every time.
+        drawn = random.Random(f"{self.tags['drills:drill']}/{self.store.name}/{seconds}").random()
+        self.world.every(seconds, action, until=lambda: not self.writing, first_seconds=seconds * drawn)
 
     def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:
         size = self.store.production

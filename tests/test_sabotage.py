@@ -148,3 +148,24 @@ def test_no_false_alarm(tmp_path: Path, seed: int) -> None:
         tmp_path, ["bulk_erase", "table_deletion", "region_outage", "account_loss"], seed=seed, records=100
     )
     assert report.verdict == "pass", (folder, failed(report))
+
+
+DATA_PLANE = {"PutItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "UpdateItem", "GetItem", "Query", "Scan"}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(6))
+def test_no_false_alarm_on_a_bad_day(tmp_path: Path, seed: int) -> None:
+    """Throttled, refused and unacknowledged calls of the data plane now and then: what clients are made to bear."""
+
+    def trouble(aws: SimulatedAWS) -> None:
+        aws.faults(throttle=0.02, reject=0.01, lose_acknowledgement=0.02, operations=DATA_PLANE)
+
+    report, folder = drill(
+        tmp_path,
+        ["bulk_erase", "table_deletion", "region_outage", "account_loss"],
+        seed=seed,
+        records=100,
+        before=trouble,
+    )
+    assert report.verdict == "pass", (folder, failed(report))

@@ -18,7 +18,7 @@ from drills.site import Site
 from tests.small_bucket import TEXT, copy, replica, source
 from tests.small_drill import PRODUCTION, Hook, attempt, drill, failed, production, vault
 
-BROUGHT_IN_SECONDS, NEARLY_OVER_SECONDS = 900.0, 4_700.0
+BROUGHT_IN_SECONDS, NEARLY_OVER_SECONDS = 900.0, 4_100.0
 COPY, VERSIONING = "s3_replication", "s3_versioning"
 ALL = ("bulk_erase", "table_deletion", "region_outage", "account_loss")
 

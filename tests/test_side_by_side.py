@@ -55,6 +55,17 @@ def test_a_process_that_dies_is_told_and_the_report_is_there(tmp_path: Path, mon
     assert verdicts["region_outage"] == "unknown"
 
 
+def test_a_large_drill_takes_its_scenarios_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    plan_in(tmp_path)
+
+    def processes(records: int) -> int:
+        return processes_for(plan_drill(SCENARIOS, estate=str(tmp_path / "small.yaml"), records=records))
+
+    assert processes(2_000) == 2
+    assert processes(100_000) == 1
+
+
 def test_one_scenario_needs_no_process(tmp_path: Path) -> None:
     plan_in(tmp_path)
     plan = plan_drill(["account_loss"], estate=str(tmp_path / "small.yaml"), records=20)

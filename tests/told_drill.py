@@ -149,6 +149,7 @@ class Telling:
             },
             "scenarios": [{"name": name, "respond_from": "production"} for name in self.scenarios],
             "estate": {
+                "accounts": {"production": {"id": "101010101010", "region": "eu-west-1"}},
                 "stores": [
                     {
                         "name": "people",
@@ -156,7 +157,7 @@ class Telling:
                         "protections": [path.protection for path in self.paths],
                         "objectives": {"rto_seconds": RTO_OBJECTIVE, "rpo_seconds": RPO_OBJECTIVE},
                     }
-                ]
+                ],
             },
         }
 

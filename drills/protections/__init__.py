@@ -53,7 +53,9 @@ class Protection(Protocol):
         ...
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
-        """What the operators' monitoring would show now: lag, gap, alarms. Empty when there is nothing to watch."""
+        """What the operators' monitoring would show now: lag, gap, alarms. Empty when there is nothing to watch.
+
+        Asked once, at the end of the workload, just before the failure."""
         ...
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:

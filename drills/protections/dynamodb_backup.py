@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.durations import written
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
@@ -72,14 +73,16 @@ class BackupProtection:
         site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
-        limit = Options.parse(options).every_seconds + SLACK_SECONDS
+        parsed = Options.parse(options)
+        limit = parsed.every_seconds + SLACK_SECONDS
+        reach = _reach(site, parsed)
         made = _available(site)
         expected = f"the newest at most {limit:,.0f} s old"
         if not made:
-            return [Finding("backup.age", "fail", site.store.name, expected, "no backup that is available")]
+            return [Finding("backup.age", "fail", site.store.name, expected, "no backup that is available"), reach]
         age = (site.clock.now() - made[0]["BackupCreationDateTime"]).total_seconds()
         verdict: Verdict = "pass" if age <= limit else "fail"
-        return [Finding("backup.age", verdict, site.store.name, expected, f"the newest is {age:,.0f} s old")]
+        return [Finding("backup.age", verdict, site.store.name, expected, f"the newest is {age:,.0f} s old"), reach]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
         refuse_outside_a_drill(site, f"the backups of table {site.primary().name}", "deleting")
@@ -121,6 +124,18 @@ class BackupProtection:
                 BackupArn=point.handle["backup_arn"], TargetTableName=name
             ),
         )
+
+
+def _reach(site: Site, options: Options) -> Finding:
+    """Whether a backup from before a failure is still kept when the failure is detected."""
+    needed, kept = max(site.estate.response.detect_seconds.values()), options.keep * options.every_seconds
+    return Finding(
+        check="backup.reach",
+        verdict="pass" if kept >= needed else "fail",
+        subject=site.store.name,
+        expected=f"kept for the {written(needed)} that a failure may take to be detected",
+        observed=f"{options.keep} of them, {written(options.every_seconds)} apart: {written(kept)}",
+    )
 
 
 # --- Making and pruning --------------------------------------------------------------------------------------------

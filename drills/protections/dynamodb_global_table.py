@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from drills.differences import differences
 from drills.errors import PointUnreachable, ProtectionError
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.protections import Resource, WayBack
@@ -16,8 +17,11 @@ from drills.protections.dynamodb_restoring import refuse_other_accounts
 from drills.protections.options import only, region
 from drills.site import Site
 from drills.stores.dynamodb_autoscaling import autoscaling_of, drop_autoscaling, put_autoscaling
+from drills.stores.dynamodb_settings import INDEX, settings_of
 from drills.stores.dynamodb_tables import RESTORE_SECONDS, delete_table, described, own, wait_active
 
+ALIKE = ("key_schema", "ttl", "billing", "autoscaling")
+"""Settings that members of a global table share, or must share to carry the same load."""
 LAG_SECONDS = 60.0
 """Items arrive independently of each other, usually within a second; there is no promise."""
 
@@ -66,15 +70,14 @@ class GlobalTableProtection:
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         at, replica = site.primary(), _replica(site, options)
         state = _state(site.client("dynamodb", at.role, at.region), at.name, replica.region)
-        return [
-            Finding(
-                check="global_table.replica",
-                verdict="pass" if state == "ACTIVE" else "fail",
-                subject=site.store.name,
-                expected=f"ACTIVE in {replica.region}",
-                observed=f"{state} in {replica.region}" if state else f"no replica in {replica.region}",
-            )
-        ]
+        there = Finding(
+            check="global_table.replica",
+            verdict="pass" if state == "ACTIVE" else "fail",
+            subject=site.store.name,
+            expected=f"ACTIVE in {replica.region}",
+            observed=f"{state} in {replica.region}" if state else f"no replica in {replica.region}",
+        )
+        return [there] if state is None else [there, _alike(site, at, replica)]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
         at, replica = site.primary(), _replica(site, options)
@@ -129,6 +132,22 @@ def _state(dynamodb: Any, table: str, region: str) -> str | None:
     """What the table says of its replica there, None where it has none."""
     replicas = (described(dynamodb, table) or {}).get("Replicas", [])
     return next((replica["ReplicaStatus"] for replica in replicas if replica["RegionName"] == region), None)
+
+
+def _alike(site: Site, at: Location, replica: Location) -> Finding:
+    """Whether the application could use the replica as it is, without anything put back first."""
+    wanted, found = (
+        {name: value for name, value in settings_of(site, one).items() if name in ALIKE or name.startswith(INDEX)}
+        for one in (at, replica)
+    )
+    wrong = list(differences(wanted, found))
+    return Finding(
+        check="global_table.settings",
+        verdict="fail" if wrong else "pass",
+        subject=site.store.name,
+        expected="; ".join(place.expected_text() for place in wrong) or "keys, indexes, time to live, capacity alike",
+        observed="; ".join(place.observed_text() for place in wrong) or "all alike",
+    )
 
 
 def _indexes(site: Site, at: Location) -> list[str]:

@@ -15,7 +15,7 @@ from drills.errors import PointUnreachable
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.ownership import refuse_outside_a_drill
 from drills.protections import Resource, WayBack
-from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
+from drills.protections.dynamodb_restoring import refuse_other_accounts, restored, window_finding
 from drills.protections.options import only, whole_number
 from drills.site import Site
 from drills.stores.dynamodb_recovery import RecoveryWindow, moment_within, recovery_window, set_recovery
@@ -54,10 +54,14 @@ class RecoveryProtection:
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         days, at = _period_days(options), site.primary()
-        window = recovery_window(site.client("dynamodb", at.role, at.region), at.name)
+        dynamodb = site.client("dynamodb", at.role, at.region)
+        window = recovery_window(dynamodb, at.name)
         fine = window is not None and window.period_days >= days
         observed = "off" if window is None else f"on, {window.period_days} days"
-        return [Finding("pitr.enabled", "pass" if fine else "fail", site.store.name, f"on, {days} days", observed)]
+        return [
+            Finding("pitr.enabled", "pass" if fine else "fail", site.store.name, f"on, {days} days", observed),
+            window_finding(site, "pitr.window", dynamodb, at.name),
+        ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
         refuse_outside_a_drill(site, f"point-in-time recovery of table {site.primary().name}", "turning off")

@@ -82,6 +82,13 @@ class StreamCopyProtection:
                 "deletion protection and point-in-time recovery",
                 "; ".join(found.unprotected) or "deletion protection and point-in-time recovery",
             ),
+            finding("drift", not found.drift, "as it was deployed", "; ".join(found.drift) or "as it was deployed"),
+            finding(
+                "isolated",
+                not found.exposed,
+                "no role of the vault by which production could destroy the copy",
+                "; ".join(found.exposed) or "none",
+            ),
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:

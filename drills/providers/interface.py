@@ -55,8 +55,15 @@ class World(Protocol):
 
     def listen(self, listener: Callable[[Call], None]) -> None: ...
 
-    def every(self, seconds: float, action: Callable[[], None], until: Callable[[], bool]) -> None:
-        """Call ``action`` at this interval until ``until()``."""
+    def every(
+        self,
+        seconds: float,
+        action: Callable[[], None],
+        until: Callable[[], bool],
+        *,
+        first_seconds: float | None = None,
+    ) -> None:
+        """Call ``action`` at this interval until ``until()``; the first time after ``first_seconds`` if given."""
         ...
 
     def close_account(self, role: AccountRole) -> None: ...

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedAWS"]
 
 
+NOT_OF_THE_EXTRA = frozenset({"boto3", "botocore", "drills", "orjson"})
+
+
 def __getattr__(name: str) -> Any:
     # moto takes half a second to import: only those who use the simulator pay for it.
     if name != "SimulatedAWS":
@@ -29,7 +32,8 @@ def __getattr__(name: str) -> Any:
     try:
         from drills.simulator.aws import SimulatedAWS
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] in ("moto", "time_machine", "sortedcontainers"):
+        # Whatever else the simulator imports comes with its extra: moto, time-machine, what moto itself needs.
+        if error.name is not None and error.name.partition(".")[0] not in NOT_OF_THE_EXTRA:
             raise MissingExtra("simulated", f"the simulated AWS (module {error.name})") from error
         raise
     return SimulatedAWS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from moto import mock_aws
 from moto.core.models import MockAWS
 from moto.moto_api._internal import mock_random
 
+from drills.clock import SimulatedClock
 from drills.errors import SimulatorError
 from drills.simulator import accounts, barrier, gate, passing, state
 from drills.simulator.capabilities import CAPABILITIES, MISSING
@@ -24,7 +26,8 @@ from drills.simulator.faults import FaultRates, Faults, FaultsInForce
 from drills.simulator.outage import Outage, check_region
 from drills.simulator.replaced import Replaced, check_moto, parts
 from drills.simulator.state import ModelledDuration, Simulation
-from drills.simulator.timing import Size, TimingModel
+from drills.simulator.timing import ROWS, Size, TimingModel
+from drills.simulator.turns import Turns
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -32,16 +35,22 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 class SimulatedAWS:
     """AWS accounts in this process: use as a context manager; inside, plain boto3 clients reach it and nothing else.
 
-    ``seed`` decides every draw. ``start`` is when the simulated clock begins. ``durations``: ``p50`` (every operation
-    takes its median) or ``drawn``. ``iam``: ``enforced`` (policies of roles and users are judged) or ``off`` (as moto).
-    ``closed_account_sessions``: whether sessions issued before an account was closed are ``refused`` (default) or
-    ``kept`` until they expire. ``changed_moto``: whether to go on where something that is replaced in moto is not what
-    it was.
+    ``boto3.client(…)`` without credentials is an administrator of account 123456789012; ``session(account_id)`` is one
+    of any other. There can be one simulated AWS in a process at a time; entered again, it begins anew.
+
+    ``seed`` decides every draw. ``start`` is when the simulated clock begins, with a zone. ``durations``: ``p50``
+    (every operation takes its median) or ``drawn``. ``iam``: ``enforced`` (policies of roles and users are judged) or
+    ``off`` (as moto). ``closed_account_sessions``: whether sessions issued before an account was closed are ``refused``
+    (default) or ``kept`` until they expire. ``replica_source_kept_seconds``: how long AWS refuses to delete a table
+    that gave its items to a new replica; 0 if the replica stands for one that is older. ``changed_moto``: whether to go
+    on where something that is replaced in moto is not what it was.
 
     ``time.sleep`` moves the simulated clock, in whatever thread it is called; a function that was imported as
     ``from time import sleep`` before does not.
-    ``replica_source_kept_seconds``: how long AWS refuses to delete a table that gave its items to a new replica; 0 if
-    the replica stands for one that is older.
+
+    ``capabilities`` names what a drill can ask of it; ``missing`` tells, by capability, what it does not simulate.
+
+    Raises SimulatorError when it is used in a way it cannot be: not entered, or left.
     """
 
     capabilities: frozenset[str] = CAPABILITIES
@@ -62,10 +71,9 @@ class SimulatedAWS:
         _one_of("iam", iam, "enforced", "off")
         _one_of("closed_account_sessions", closed_account_sessions, "refused", "kept")
         _one_of("changed_moto", changed_moto, "refused", "accepted")
-        if start.tzinfo is None:
-            raise SimulatorError(
-                f"start {start.isoformat()}: expected a time with a zone, such as datetime(…, tzinfo=UTC)"
-            )
+        if not isinstance(start, datetime) or start.tzinfo is None:
+            raise SimulatorError(f"start {start}: expected a time with a zone, such as datetime(…, tzinfo=UTC)")
+        _not_negative("SimulatedAWS: replica_source_kept_seconds", replica_source_kept_seconds)
         self._changed_moto: Literal["refused", "accepted"] = changed_moto
         self._start = start
         self._seed = seed
@@ -75,6 +83,7 @@ class SimulatedAWS:
         self._replica_source_kept_seconds = replica_source_kept_seconds
         self._stack = ExitStack()
         self._simulation: Simulation | None = None
+        self._left = False
 
     # --- Entering and leaving
 
@@ -93,14 +102,17 @@ class SimulatedAWS:
         with ExitStack() as stack:
             self._enter(stack)
             self._stack = stack.pop_all()
+        self._left = False
         return self
 
     def _enter(self, stack: ExitStack) -> None:
-        self.clock = passing.begin(stack, self._start)
+        turns = Turns()
+        clock = passing.begin(stack, self._start, turns)
         _seed_chance(stack, self._seed)
         draw = random.Random(f"{self._seed}/durations") if self._drawn else None
         simulation = Simulation(
-            clock=self.clock,
+            clock=clock,
+            turns=turns,
             seed=self._seed,
             timing=TimingModel(draw=draw),
             iam_enforced=self._iam == "enforced",
@@ -126,19 +138,37 @@ class SimulatedAWS:
         stack.callback(_leave, simulation)
 
     def __exit__(self, *error: Any) -> None:
+        self._left = self._simulation is not None
         self._stack.__exit__(*error)
 
-    def _current(self) -> Simulation:
+    def _entered(self) -> Simulation:
         if self._simulation is None:
             raise SimulatorError("this simulated AWS has not been entered: use it as `with SimulatedAWS() as aws:`")
         return self._simulation
 
+    def _current(self) -> Simulation:
+        if self._left:
+            raise SimulatorError(
+                "this simulated AWS has been left, and nothing can happen in it any more: do this inside of its "
+                "`with`, or enter it again to begin anew"
+            )
+        return self._entered()
+
+    @property
+    def clock(self) -> SimulatedClock:
+        """The simulated time: ``now()``, and ``sleep(seconds)``, which lets what falls due on the way happen."""
+        return self._entered().clock
+
     # --- Accounts, regions, faults
 
     def session(self, account_id: str, region: str = "us-east-1") -> boto3.Session:
-        """A session of an administrator of this account, which comes into being when first named."""
+        """A session of an administrator of this account, which comes into being when first named.
+
+        Raises SimulatorError for an account id that is not twelve digits and a region that AWS does not have.
+        """
         self._current()
         _check_account(account_id)
+        check_region(region)
         key = accounts.administrator_key(account_id)
         return boto3.Session(
             aws_access_key_id=key.access_key_id,
@@ -148,7 +178,10 @@ class SimulatedAWS:
         )
 
     def close_account(self, account_id: str) -> None:
-        """Close an account: its resources are out of everybody's reach. Source: AWS Organizations user guide."""
+        """Close an account: its resources are out of everybody's reach, and nothing in it goes on.
+
+        Source: AWS Organizations user guide, closing a member account.
+        """
         simulation = self._current()
         _check_account(account_id)
         simulation.closed[account_id] = self.clock.now()
@@ -159,6 +192,7 @@ class SimulatedAWS:
         """Open a closed account again, as AWS Support does within 90 days: what is in it is within reach, keys and
         sessions hold as before, and what was under way in it goes on."""
         simulation = self._current()
+        _check_account(account_id)
         if simulation.closed.pop(account_id, None) is not None:
             for tell in simulation.on_account_reopened:
                 tell(account_id)
@@ -169,8 +203,9 @@ class SimulatedAWS:
         Begins at once; the outage that is returned ends with ``end()`` or at the end of a ``with``. Raises
         SimulatorError for a region that AWS does not have.
         """
+        simulation = self._current()
         check_region(name)
-        return Outage(self._current(), name)
+        return Outage(simulation, name)
 
     def faults(
         self,
@@ -202,24 +237,36 @@ class SimulatedAWS:
     # --- Sizes and durations
 
     def reckon(self, arn: str, *, size_gb: float, items: int) -> None:
-        """Reckon with this size for the resource when its durations are modelled."""
-        self._current().sizes[arn] = Size(size_gb, items)
+        """Reckon with this size for the resource when its durations are modelled, whatever it holds."""
+        simulation = self._current()
+        if not arn.startswith("arn:"):
+            raise SimulatorError(f"reckon: expected the ARN of a resource, such as a table's; got {arn!r}")
+        simulation.sizes[arn] = _size("reckon", size_gb, items)
 
     def elapse(self, operation: str, *, resource: str, size_gb: float, items: int, **details: float) -> None:
-        """Let the modelled duration of an operation pass that is carried out from outside, such as a bulk copy."""
+        """Let the modelled duration of an operation pass that is carried out from outside, such as a bulk copy.
+
+        ``operation`` is one that the timing model has, such as ``dynamodb.refill``; SimulatorError names them all.
+        """
         simulation = self._current()
-        modelled = simulation.timing.duration(operation, Size(size_gb, items), **details)
+        size = _size("elapse", size_gb, items)
+        try:
+            modelled = simulation.timing.duration(operation, size, **details)
+        except KeyError:
+            raise SimulatorError(
+                f"elapse: operation {operation!r}: expected one of {', '.join(sorted(ROWS))}"
+            ) from None
         simulation.record(operation, resource, modelled)
         self.clock.sleep(modelled.seconds)
 
     @property
     def durations(self) -> tuple[ModelledDuration, ...]:
-        """Every duration the timing model has given so far, oldest first."""
-        return tuple(self._current().durations)
+        """Every duration the timing model has given so far, oldest first; to be read after the end as well."""
+        return tuple(self._entered().durations)
 
     def on_call(self, listener: Callable[[gate.Request, int], None]) -> None:
-        """Call ``listener`` with each request that was answered and its HTTP status."""
-        self._gate.listeners.append(listener)
+        """Call ``listener`` with each request that was answered and its HTTP status, until the end."""
+        self._current().on_answered.append(listener)
 
 
 MOTO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -265,6 +312,17 @@ def _check_account(account_id: str) -> None:
 def _one_of(name: str, value: str, *allowed: str) -> None:
     if value not in allowed:
         raise SimulatorError(f"SimulatedAWS: {name} is {' or '.join(map(repr, allowed))}; got {value!r}")
+
+
+def _not_negative(what: str, value: float) -> None:
+    if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+        raise SimulatorError(f"{what} is a number that is not negative; got {value!r}")
+
+
+def _size(what: str, size_gb: float, items: int) -> Size:
+    _not_negative(f"{what}: size_gb", size_gb)
+    _not_negative(f"{what}: items", items)
+    return Size(size_gb, items)
 
 
 def _names(what: str, names: Iterable[str] | None) -> frozenset[str] | None:

@@ -54,6 +54,11 @@ MISSING = MappingProxyType(
         "account's keys are out of reach with it",
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
+        "dynamodb.partiql": "statements are carried out as in moto: conditions on number keys find nothing or fail; "
+        "INSERT replaces an item that is there",
+        "dynamodb.transitions": "tables are created, changed and deleted at once, except by restores, imports and "
+        "replicas, which take their time",
+        "dynamodb.metrics": "DynamoDB writes no CloudWatch metrics; functions, queues and PutMetricData do",
         "dynamodb.capacity": "a table has no throughput limit of its own; throttling is injected by rate",
         "events.cron": "of EventBridge schedules only rate(...) fires, and only at functions",
         "lambda.runtimes": "functions run on the Python at hand, without layers; other languages and images do not run",

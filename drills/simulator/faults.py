@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cache
 from random import Random
 from typing import Any
+
+from botocore.session import get_session
 
 from drills.errors import SimulatorError
 from drills.simulator import refusals
@@ -36,10 +41,16 @@ class FaultRates:
 
     def __post_init__(self) -> None:
         for name in ("throttle", "reject", "lose_acknowledgement"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise SimulatorError(f"faults: {name} is a share of calls, from 0 to 1; got {getattr(self, name)!r}")
-        if self.latency_seconds < 0:
-            raise SimulatorError(f"faults: latency_seconds must not be negative; got {self.latency_seconds!r}")
+            share = getattr(self, name)
+            if not (isinstance(share, (int, float)) and 0 <= share <= 1):
+                raise SimulatorError(f"faults: {name} is a share of calls, from 0 to 1; got {share!r}")
+        latency = self.latency_seconds
+        if not (isinstance(latency, (int, float)) and 0 <= latency < math.inf):
+            raise SimulatorError(f"faults: latency_seconds is a number that is not negative; got {latency!r}")
+        for name in self.services or ():
+            if name not in _services():
+                near = ", ".join(get_close_matches(name, _services(), 3)) or "dynamodb or s3"
+                raise SimulatorError(f"faults: service {name!r}: expected boto3's name of one, such as {near}")
         for name in self.operations or ():
             if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name):
                 raise SimulatorError(
@@ -51,6 +62,12 @@ class FaultRates:
         return (services is None or request.service in services) and (
             self.operations is None or request.operation in self.operations
         )
+
+
+@cache
+def _services() -> frozenset[str]:
+    """boto3's names, and those that requests are signed for."""
+    return frozenset([*get_session().get_available_services(), *SIGNING_NAMES.values()])
 
 
 class Faults:

@@ -6,7 +6,10 @@ do it, is a fault due; then a handler of the simulator's own, or moto; and what 
 
 from __future__ import annotations
 
+import itertools
+import uuid
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -39,6 +42,7 @@ class Gate:
         self.listeners: list[Listener] = simulation.on_answered
         self.handlers: dict[str, list[Handler]] = {}
         self._stubber = BotocoreStubber()
+        self._numbers = itertools.count()
         for part in parts():
             for name, handler in getattr(part, "OPERATIONS", {}).items():
                 self.handlers.setdefault(name, []).append(handler)
@@ -48,7 +52,12 @@ class Gate:
         with self.simulation.clock.lock:
             request = understood(prepared, operation)
             prepared.url = request.url
-            response = self._judged(request, prepared)
+            try:
+                response = self._judged(request, prepared)
+            except KeyError as error:
+                if error.args != (request.region,) or request.region in outage.regions():
+                    raise
+                raise outage.no_connection(request) from error  # There is no such region, and so no such host.
             for listener in self.listeners:
                 listener(request, response[0])
         return response
@@ -56,7 +65,15 @@ class Gate:
     def answer(self, prepared: AWSPreparedRequest, operation: str) -> AWSResponse:
         """The response as botocore wants it."""
         status, headers, body = self.respond(prepared, operation)
+        headers = self._with_id(headers)
         return AWSResponse(prepared.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+
+    def _with_id(self, headers: dict[str, str]) -> dict[str, str]:
+        """Headers with a request's id, which every answer of AWS has and code that logs calls relies on."""
+        if any(name.lower() in ("x-amzn-requestid", "x-amz-request-id") for name in headers):
+            return headers
+        number = blake2b(next(self._numbers).to_bytes(8, "big"), digest_size=16).digest()
+        return {**headers, "x-amzn-RequestId": str(uuid.UUID(bytes=number, version=4))}
 
     def _judged(self, request: Request, prepared: AWSPreparedRequest) -> Response:
         simulation = self.simulation

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
+from functools import cache
 from urllib.parse import urlsplit
 
 import requests
@@ -73,14 +75,20 @@ class Outage:
 
 def check_region(name: str) -> None:
     """Raises SimulatorError for a region that AWS does not have."""
+    if name not in regions():
+        near = get_close_matches(str(name), sorted(regions()), 3) or ["eu-west-1", "us-east-1"]
+        raise SimulatorError(f"region {name!r}: expected one of AWS's regions, such as {', '.join(near)}")
+
+
+@cache
+def regions() -> frozenset[str]:
+    """The regions of all of AWS's partitions."""
     session = get_session()
-    known = {
+    return frozenset(
         region
         for partition in session.get_available_partitions()
         for region in session.get_available_regions("dynamodb", partition)
-    }
-    if name not in known:
-        raise SimulatorError(f"region {name!r}: expected one of AWS's regions, such as {', '.join(sorted(known)[-3:])}")
+    )
 
 
 def unreachable(simulation: Simulation, request: Request) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
@@ -13,15 +15,39 @@ from botocore.exceptions import CapacityNotAvailableError
 from botocore.retries.bucket import TokenBucket
 
 from drills.clock import SimulatedClock
+from drills.errors import SimulatorError
+from drills.simulator.turns import Turns, handing_on
 
 
-def begin(stack: ExitStack, start: datetime) -> SimulatedClock:
+def begin(stack: ExitStack, start: datetime, lock: Turns) -> SimulatedClock:
     """A clock that the whole process follows, until the stack is unwound."""
     traveller = stack.enter_context(time_machine.travel(start, tick=False))
-    clock = SimulatedClock(start, on_move=traveller.move_to)
-    stack.enter_context(mock.patch.object(time, "sleep", clock.sleep))
+    moves: list[Callable[[datetime], None]] = [traveller.move_to]
+    clock = SimulatedClock(start, lambda to: moves[-1](to), lock)
+    stack.callback(moves.append, _over)
+    stack.enter_context(mock.patch.object(threading.Thread, "start", handing_on(threading.Thread.start)))
+    stack.enter_context(mock.patch.object(time, "sleep", sleeping(clock.sleep)))
     stack.enter_context(mock.patch.object(TokenBucket, "_acquire", _acquire))
     return clock
+
+
+def sleeping(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    """``time.sleep`` by another clock; it refuses what Python's own refuses."""
+
+    def time_sleep(seconds: float, /) -> None:
+        if not isinstance(seconds, (int, float)):
+            raise TypeError(f"'{type(seconds).__name__}' object cannot be interpreted as an integer")
+        if not seconds >= 0:
+            raise ValueError("sleep length must be non-negative")
+        sleep(seconds)
+
+    return time_sleep
+
+
+def _over(to: datetime) -> None:
+    raise SimulatorError(
+        f"the simulated AWS of this clock has been left, and its time stands still; it cannot go on to {to.isoformat()}"
+    )
 
 
 def _acquire(self: Any, amount: float, block: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from drills.simulator.request import Request, Response, error_response
 
 DENIED_AS = {"s3": "AccessDenied", "ec2": "UnauthorizedOperation", "sqs": "AccessDenied"}
@@ -18,6 +20,12 @@ THROTTLED_TEXT = {
     "provisioning level with the UpdateTable API.",
     "s3": "Please reduce your request rate.",
 }
+
+CONTROL_PLANE = re.compile(
+    r"(Create|Delete|Describe|Disable|Enable|Export|Import|List|Restore|Tag|Untag|Update)"
+    r"(?!Item|Records|Stream|Shard)[A-Za-z]+$"
+)
+"""DynamoDB's calls of tables, which no table's throughput bounds. Source: DynamoDB developer guide, error handling."""
 
 
 def invalid_key(request: Request) -> Response:
@@ -60,6 +68,8 @@ def suspended(request: Request, account: str) -> Response:
 
 
 def throttled(request: Request) -> Response:
+    if request.service == "dynamodb" and CONTROL_PLANE.match(request.operation):
+        return error_response(request, "ThrottlingException", "Rate of requests exceeds the allowed throughput.")
     code, status = THROTTLES.get(request.service, ("ThrottlingException", 400))
     if code == "ThrottlingException" and request.protocol in ("query", "xml"):
         code = "Throttling"

@@ -38,6 +38,7 @@ PARTS = (
     "drills.simulator.alarms",
     "drills.simulator.functions",
     "drills.simulator.event_sources",
+    "drills.simulator.queues",
     "drills.simulator.schedules",
     "drills.simulator.s3.versions",
     "drills.simulator.s3.changes",

@@ -11,6 +11,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
+from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule, events_backends
 from moto.moto_api._internal import mock_random
 
@@ -18,7 +19,7 @@ from drills.simulator import functions
 from drills.simulator.replaced import Replacement
 from drills.simulator.state import Simulation, current
 
-RATE = re.compile(r"^rate\((\d+) (minute|minutes|hour|hours|day|days)\)$")
+RATE = re.compile(r"^rate\((\d+) (minute|hour|day)(s?)\)$")
 SECONDS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 _turns: dict[str, int] = {}
@@ -32,7 +33,14 @@ def begin(_: Simulation) -> None:
 def seconds_of(expression: str | None) -> int | None:
     """Seconds between two firings; None for what is no rate."""
     found = RATE.match(expression or "")
-    return int(found[1]) * SECONDS[found[2].removesuffix("s")] if found else None
+    return int(found[1]) * SECONDS[found[2]] if found else None
+
+
+def _check(expression: str | None) -> None:
+    """Raises moto's ValidationException for a rate of nothing, and for ``1 minutes`` and ``5 minute``."""
+    found = RATE.match(expression or "")
+    if found and (int(found[1]) == 0 or (int(found[1]) == 1) == bool(found[3])):
+        raise ValidationException("Parameter ScheduleExpression is not valid.")
 
 
 def _begin_counting(rule: Rule) -> None:
@@ -106,6 +114,7 @@ _disable_rule = EventsBackend.disable_rule
 
 def put_rule(self: EventsBackend, *args: Any, **kwargs: Any) -> Rule:
     """moto's; then the rule counts, from now on."""
+    _check(kwargs.get("scheduled_expression"))
     rule = _put_rule(self, *args, **kwargs)
     _begin_counting(rule)
     return rule

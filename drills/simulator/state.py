@@ -11,6 +11,7 @@ from typing import Any, Literal
 from drills.clock import SimulatedClock
 from drills.errors import SimulatorError
 from drills.simulator.timing import Modelled, Size, TimingModel
+from drills.simulator.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Simulation:
     """The state that the parts of the simulator share."""
 
     clock: SimulatedClock
+    turns: Turns
+    """The clock's lock."""
     seed: int
     timing: TimingModel
     iam_enforced: bool = True

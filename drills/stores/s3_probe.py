@@ -124,12 +124,13 @@ class _Probe:
 def _name(site: Site, at: Location) -> list[Finding]:
     """Whether the name the application had belongs to somebody else by now, where the bucket has another one.
 
-    Only the account that had it can tell somebody else's bucket from its own, and only while its region answers.
+    Only the account that had it can tell somebody else's bucket from its own. It asks from where the restored bucket
+    is, so that nothing depends on a region that may be down.
     """
     before = site.primary()
     if before.name == at.name or before.account != at.account:
         return []
-    s3 = client(site, before)
+    s3 = client(site, at)
     try:
         if not exists(s3, before.name) or is_own(site, s3, before.name):
             return []

@@ -111,10 +111,9 @@ def function_settings(copy: StreamCopy, label: str) -> Settings:
     )
 
 
-def make_function(copy: StreamCopy, clients: Clients, wait: Wait, label: str) -> None:
-    """The function, serving the stream with this label; returns when it is in use."""
-    client = clients("production", "lambda")
-    configuration = {
+def function_configuration(copy: StreamCopy, label: str) -> dict[str, Any]:
+    """What CreateFunction and UpdateFunctionConfiguration are given beside the name and the code."""
+    return {
         "Role": copy.production_role_arn,
         "Runtime": RUNTIME,
         "Handler": HANDLER,
@@ -122,6 +121,12 @@ def make_function(copy: StreamCopy, clients: Clients, wait: Wait, label: str) ->
         "MemorySize": copy.options.memory_mb,
         "Environment": {"Variables": function_settings(copy, label).as_environment()},
     }
+
+
+def make_function(copy: StreamCopy, clients: Clients, wait: Wait, label: str) -> None:
+    """The function, serving the stream with this label; returns when it is in use."""
+    client = clients("production", "lambda")
+    configuration = function_configuration(copy, label)
 
     def created() -> bool:
         try:
@@ -159,12 +164,9 @@ def feeds(copy: StreamCopy, clients: Clients) -> list[dict[str, Any]]:
     return list(found["EventSourceMappings"]) if found else []
 
 
-def make_feed(copy: StreamCopy, clients: Clients, wait: Wait, stream_arn: str) -> None:
-    """Feed the function from the beginning of this stream, and from no other."""
-    client = clients("production", "lambda")
-    stop_feeds(copy, clients, wait, except_stream=stream_arn)
-    configuration = {
-        "Enabled": True,
+def feed_configuration(copy: StreamCopy) -> dict[str, Any]:
+    """What the event source mapping is to be, and what DescribeEventSourceMapping says of it."""
+    return {
         "BatchSize": copy.options.batch_size,
         "MaximumBatchingWindowInSeconds": copy.options.batch_window_seconds,
         "ParallelizationFactor": copy.options.parallelization_factor,
@@ -174,6 +176,13 @@ def make_feed(copy: StreamCopy, clients: Clients, wait: Wait, stream_arn: str) -
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "DestinationConfig": {"OnFailure": {"Destination": copy.queue_arn}},
     }
+
+
+def make_feed(copy: StreamCopy, clients: Clients, wait: Wait, stream_arn: str) -> None:
+    """Feed the function from the beginning of this stream, and from no other."""
+    client = clients("production", "lambda")
+    stop_feeds(copy, clients, wait, except_stream=stream_arn)
+    configuration = {"Enabled": True, **feed_configuration(copy)}
 
     def settled() -> bool:
         return all(feed["State"] in ("Enabled", "Disabled") for feed in feeds(copy, clients))
@@ -232,36 +241,42 @@ def make_heartbeat(copy: StreamCopy, clients: Clients) -> None:
         return
 
 
-def make_alarms(copy: StreamCopy, clients: Clients) -> None:
+def alarms(copy: StreamCopy) -> list[dict[str, Any]]:
     """One alarm each for: a record set aside, a record given up, a copy that lags, a function that fails."""
-    cloudwatch = clients("production", "cloudwatch")
     function = [{"Name": "FunctionName", "Value": copy.function}]
     queue = [{"Name": "QueueName", "Value": copy.queue}]
     lag_ms = copy.options.maximum_lag_seconds * 1000
-    for name, space, metric, dimensions, statistic, threshold, minutes in (
-        ("set-aside", METRIC_NAMESPACE, "RecordsSetAside", function, "Sum", 0, 1),
-        ("given-up", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum", 0, 1),
-        ("lag", "AWS/Lambda", "IteratorAge", function, "Maximum", lag_ms, 1),
-        ("failing", "AWS/Lambda", "Errors", function, "Sum", 0, 5),
-    ):
-        cloudwatch.put_metric_alarm(
-            AlarmName=f"{copy.name}-{name}",
-            Namespace=space,
-            MetricName=metric,
-            Dimensions=dimensions,
-            Statistic=statistic,
-            Period=60 * minutes,
-            EvaluationPeriods=1,
-            Threshold=threshold,
-            ComparisonOperator="GreaterThanThreshold",
-            TreatMissingData="notBreaching",
-            AlarmActions=[copy.options.alarm_topic] if copy.options.alarm_topic else [],
-            Tags=copy.tag_list,
+    return [
+        {
+            "AlarmName": f"{copy.name}-{name}",
+            "Namespace": space,
+            "MetricName": metric,
+            "Dimensions": dimensions,
+            "Statistic": statistic,
+            "Period": 60 * minutes,
+            "EvaluationPeriods": 1,
+            "Threshold": float(threshold),
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "notBreaching",
+            "ActionsEnabled": True,
+            "AlarmActions": [copy.options.alarm_topic] if copy.options.alarm_topic else [],
+        }
+        for name, space, metric, dimensions, statistic, threshold, minutes in (
+            ("set-aside", METRIC_NAMESPACE, "RecordsSetAside", function, "Sum", 0, 1),
+            ("given-up", "AWS/SQS", "ApproximateNumberOfMessagesVisible", queue, "Maximum", 0, 1),
+            ("lag", "AWS/Lambda", "IteratorAge", function, "Maximum", lag_ms, 1),
+            ("failing", "AWS/Lambda", "Errors", function, "Sum", 0, 5),
         )
+    ]
+
+
+def make_alarms(copy: StreamCopy, clients: Clients) -> None:
+    for alarm in alarms(copy):
+        clients("production", "cloudwatch").put_metric_alarm(**alarm, Tags=copy.tag_list)
 
 
 def alarm_names(copy: StreamCopy) -> list[str]:
-    return [f"{copy.name}-{name}" for name in ("set-aside", "given-up", "lag", "failing")]
+    return [str(alarm["AlarmName"]) for alarm in alarms(copy)]
 
 
 def queue_url(copy: StreamCopy, clients: Clients) -> str | None:

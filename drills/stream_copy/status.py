@@ -10,10 +10,15 @@ from botocore.exceptions import ClientError
 
 from drills.clock import Clock
 from drills.handlers.stream_copy import CONTINUITY_SECONDS, STATE_ROW
+from drills.stores.dynamodb_recovery import recovery_window
+from drills.stream_copy.drift import drift
+from drills.stream_copy.isolation import exposed
 from drills.stream_copy.model import Clients, StreamCopy
 from drills.stream_copy.production_side import describe_source, feeds, queue_url
 from drills.stream_copy.rows import BackfillState, covered_by, moment, read_row
-from drills.stream_copy.vault_side import recovery_is_on
+
+WINDOW_SLACK = timedelta(minutes=5)
+"""How much later than it was asked for a recovery window may begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class Status:
     """State of the event source mapping, ``missing`` where there is none."""
     unprotected: tuple[str, ...]
     """What is not as it should be about the copy's own protection."""
+    drift: tuple[str, ...]
+    """What is no longer as it was deployed."""
+    exposed: tuple[str, ...]
+    """Roles of the vault by which production could destroy the copy."""
 
 
 def vault_state(copy: StreamCopy, clients: Clients) -> VaultState:
@@ -89,7 +98,9 @@ def status(copy: StreamCopy, clients: Clients, clock: Clock) -> Status:
         lag_seconds=_lag_seconds(copy, clients, clock, source, vault),
         given_up=given_up,
         feed=mappings[0]["State"] if mappings else "missing",
-        unprotected=_unprotected(copy, clients),
+        unprotected=_unprotected(copy, clients, clock, vault.backfill),
+        drift=drift(copy, clients, source),
+        exposed=exposed(copy, clients),
     )
 
 
@@ -189,13 +200,24 @@ def _first_after(streams: Any, arn: str, shard: str, applied: int) -> datetime |
     return None
 
 
-def _unprotected(copy: StreamCopy, clients: Clients) -> tuple[str, ...]:
+def _unprotected(copy: StreamCopy, clients: Clients, clock: Clock, backfilled: BackfillState | None) -> tuple[str, ...]:
     dynamodb = clients("vault", "dynamodb")
     weak = [
         f"{table} is not protected from deletion"
         for table in (copy.copy_table, copy.marker_table)
         if not dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled")
     ]
-    if not recovery_is_on(dynamodb, copy.copy_table):
+    window = recovery_window(dynamodb, copy.copy_table)
+    days = copy.options.recovery_period_days
+    if window is None:
         weak.append(f"{copy.copy_table} has no point-in-time recovery: an erase that is copied cannot be undone")
+    elif window.period_days < days:
+        weak.append(f"point-in-time recovery of {copy.copy_table} reaches back {window.period_days} days, not {days}")
+    elif backfilled is not None:
+        # Recovery is on before anything is copied. Turned off, be it for a minute, it loses what it held.
+        needed = max(backfilled.started_at, clock.now() - timedelta(days=days)) + WINDOW_SLACK
+        if window.earliest > needed:
+            weak.append(
+                f"point-in-time recovery of {copy.copy_table} was off: it begins at {window.earliest:%Y-%m-%d %H:%M}"
+            )
     return tuple(weak)

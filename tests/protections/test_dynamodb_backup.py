@@ -27,6 +27,7 @@ from tests.stores.table_site import (
 
 HERE = Place("production", "eu-west-1")
 OPTIONS: dict[str, Any] = {"every": "10m", "keep": 3}
+KEPT_FOR_LONG: dict[str, Any] = {"every": "10m", "keep": 24}
 LEFT_OUT = {"autoscaling", "billing", "ttl", "stream", "tags", "deletion_protection"}
 
 
@@ -110,15 +111,24 @@ def test_a_backup_that_fails_is_noted_and_the_schedule_goes_on(site: WorldSite) 
     assert by_check(protection.health(site, OPTIONS))["backup.age"].verdict == "pass"
 
 
+def test_backups_that_are_pruned_before_anybody_misses_their_data(site: WorldSite) -> None:
+    filled(site)
+    protection.set_up(site, OPTIONS)
+    finding = by_check(protection.health(site, {"every": "2m", "keep": 3}))["backup.reach"]
+    assert finding.verdict == "fail"
+    assert finding.observed == "3 of them, 2m apart: 6m"
+    assert by_check(protection.health(site, OPTIONS))["backup.reach"].verdict == "pass"
+
+
 def test_the_newest_before_the_failure_comes_back(site: WorldSite) -> None:
     workload = filled(site)
-    protection.set_up(site, OPTIONS)
+    protection.set_up(site, KEPT_FOR_LONG)
     settings = kind.settings(site, workload.at)
     write_for_a_while(workload, 100, 14.7)
     failed = site.clock.now()
     kind.damage(site, workload.at, "all")
     write_for_a_while(workload, 100, 14.7)
-    points = protection.recovery_points(site, OPTIONS, failed)
+    points = protection.recovery_points(site, KEPT_FOR_LONG, failed)
     assert points
     assert all(point.as_of < failed for point in points)
     assert list(points) == sorted(points, key=lambda point: point.as_of, reverse=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from drills.simulator import SimulatedAWS
@@ -342,3 +343,13 @@ def test_an_outage_swallows_ticks(aws: SimulatedAWS) -> None:
     assert ground.ticks() == []
     aws.clock.sleep(3600)
     assert len(ground.ticks()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["rate(0 minutes)", "rate(1 minutes)", "rate(5 minute)", "rate(1 days)"])
+def test_a_rate_that_aws_does_not_take_is_refused(aws: SimulatedAWS, wrong: str) -> None:
+    events = aws.session(ACCOUNT, REGION).client("events")
+    with pytest.raises(ClientError, match="Parameter ScheduleExpression is not valid"):
+        events.put_rule(Name="r", ScheduleExpression=wrong)
+    assert events.list_rules()["Rules"] == []
+    for right in ("rate(1 minute)", "rate(2 hours)", "cron(0 12 * * ? *)"):
+        events.put_rule(Name="r", ScheduleExpression=right)

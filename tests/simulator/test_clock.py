@@ -190,3 +190,19 @@ def test_the_same_seed_gives_the_same_everything_in_every_process() -> None:
     first = run(7, "1")
     assert first == run(7, "2")
     assert first != run(8, "1")
+
+
+def test_what_goes_on_for_ever_at_one_moment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drills.clock.MOST_AT_ONCE", 1000)
+    clock = SimulatedClock(START)
+
+    def again() -> None:
+        clock.call_later(0, again)
+
+    for second in range(3):  # As many as that are no offence when time passes.
+        for _ in range(900):
+            clock.call_later(second, lambda: None)
+    clock.sleep(5)
+    clock.call_later(1, again)
+    with pytest.raises(SimulatorError, match="schedules itself again without any delay"):
+        clock.sleep(2)

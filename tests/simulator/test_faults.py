@@ -167,7 +167,7 @@ def test_a_batch_writer_gets_everything_in(simulated_aws: SimulatedAWS) -> None:
     [
         ({"throttle": 1.5}, "throttle is a share of calls, from 0 to 1; got 1.5"),
         ({"reject": -0.1}, "reject is a share of calls"),
-        ({"latency_seconds": -1}, "latency_seconds must not be negative"),
+        ({"latency_seconds": -1}, "latency_seconds is a number that is not negative"),
         ({"services": "dynamodb"}, "services is a list of names; got the text 'dynamodb'"),
         ({"operations": ["put_item"]}, "operation 'put_item': expected the API's own name, such as PutItem"),
     ],
@@ -176,3 +176,18 @@ def test_wrong_rates_are_named(simulated_aws: SimulatedAWS, arguments: dict[str,
     with pytest.raises(SimulatorError, match="faults: ") as caught:
         simulated_aws.faults(**arguments)
     assert said in str(caught.value)
+
+
+def test_calls_of_tables_are_throttled_in_words_of_their_own(simulated_aws: SimulatedAWS) -> None:
+    dynamodb, by_data, by_control = client(), "ProvisionedThroughputExceededException", "ThrottlingException"
+    key = {"id": {"S": "1"}}
+    with simulated_aws.faults(throttle=1.0):
+        assert code_of(dynamodb.list_tables) == by_control
+        assert code_of(dynamodb.describe_table, TableName="orders") == by_control
+        assert code_of(dynamodb.create_backup, TableName="orders", BackupName="one") == by_control
+        assert code_of(dynamodb.delete_item, TableName="orders", Key=key) == by_data
+        assert code_of(dynamodb.update_item, TableName="orders", Key=key) == by_data
+        assert code_of(dynamodb.transact_get_items, TransactItems=[{"Get": {"TableName": "orders", "Key": key}}]) == (
+            by_data
+        )
+        assert code_of(client("sts").get_caller_identity) == "Throttling"

@@ -13,6 +13,7 @@ import boto3
 import pytest
 import requests
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from drills.errors import SimulatorError
@@ -345,3 +346,26 @@ def test_motos_server_side_account_header_is_followed(simulated_aws: SimulatedAW
         "before-sign.*.*", lambda request, **_: request.headers.add_header("x-moto-account-id", TWO)
     )
     assert client.get_caller_identity()["Account"] == TWO
+
+
+# --- What every answer has -------------------------------------------------------------------------------------------
+
+
+def test_every_answer_has_an_id_of_its_own(simulated_aws: SimulatedAWS) -> None:
+    session = simulated_aws.session("111111111111", "eu-west-1")
+    dynamodb, streams = session.client("dynamodb"), session.client("dynamodbstreams")
+    table(session)
+    answers: list[Any] = [
+        dynamodb.describe_table(TableName="orders"),
+        dynamodb.describe_time_to_live(TableName="orders"),
+        dynamodb.describe_continuous_backups(TableName="orders"),
+        streams.list_streams(),
+        session.client("lambda").list_event_source_mappings(),
+        session.client("sts").get_caller_identity(),
+    ]
+    with pytest.raises(ClientError) as refused:
+        dynamodb.describe_backup(BackupArn="arn:aws:dynamodb:eu-west-1:111111111111:table/orders/backup/01-2")
+    answers.append(refused.value.response)
+    ids = [answer["ResponseMetadata"]["RequestId"] for answer in answers]
+    assert all(ids)
+    assert len(set(ids)) == len(ids)

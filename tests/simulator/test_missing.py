@@ -72,6 +72,24 @@ def test_databases_are_there_at_once(simulated_aws: SimulatedAWS) -> None:
     assert rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available"
 
 
+def test_partiql_does_not_find_number_keys_and_tables_are_there_at_once(simulated_aws: SimulatedAWS) -> None:
+    assert {"dynamodb.partiql", "dynamodb.transitions", "dynamodb.metrics"} <= simulated_aws.missing.keys()
+    session = simulated_aws.session(ONE, REGION)
+    dynamodb = session.client("dynamodb")
+    made = dynamodb.create_table(
+        TableName="numbers",
+        KeySchema=[{"AttributeName": "n", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "n", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    assert made["TableDescription"]["TableStatus"] == "ACTIVE"
+    for version in (1, 2):
+        dynamodb.execute_statement(Statement=f"INSERT INTO \"numbers\" VALUE {{'n': 5, 'version': {version}}}")
+    assert dynamodb.get_item(TableName="numbers", Key={"n": {"N": "5"}})["Item"]["version"] == {"N": "2"}
+    assert dynamodb.execute_statement(Statement='SELECT * FROM "numbers" WHERE n = 5')["Items"] == []
+    assert session.client("cloudwatch").list_metrics(Namespace="AWS/DynamoDB")["Metrics"] == []
+
+
 def test_a_role_of_a_service_is_judged_with_its_conditions(simulated_aws: SimulatedAWS) -> None:
     lambdas = simulated_aws.session(ONE, REGION).client("lambda")
 

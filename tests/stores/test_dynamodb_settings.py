@@ -127,7 +127,7 @@ def empty_copy(site: WorldSite, at: Location) -> Location:
     described = plain_client(site, at).describe_table(TableName=at.name)["Table"]
     to = Location("recovery", site.account_id("recovery"), site.region("recovery"), site.name("copy"))
     keys = {part["AttributeName"] for part in described["KeySchema"]} | {"balance"}
-    plain_client(site, to).create_table(
+    site.client("dynamodb", to.role, to.region).create_table(
         TableName=to.name,
         KeySchema=described["KeySchema"],
         AttributeDefinitions=[d for d in described["AttributeDefinitions"] if d["AttributeName"] in keys],

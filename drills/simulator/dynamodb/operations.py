@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from drills.simulator.dynamodb import calls, querying, reading, transactions, updating, writing
+from drills.simulator.dynamodb import calls, client_parsing, querying, reading, transactions, updating, writing
 
 if TYPE_CHECKING:
     from drills.simulator.request import Request, Response
@@ -33,4 +33,4 @@ OPERATIONS: dict[str, Callable[[Request], Response | None]] = {
     "dynamodb:UpdateItem": writing.update_item,
 }
 
-REPLACEMENTS = updating.REPLACEMENTS
+REPLACEMENTS = (*updating.REPLACEMENTS, *client_parsing.REPLACEMENTS)

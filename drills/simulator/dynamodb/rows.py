@@ -1,6 +1,6 @@
 """What a table stores: raw JSON of each item, found by a key that compares as DynamoDB compares.
 
-A row's ``raw`` is the attribute map in DynamoDB JSON: numbers verbatim, binary as base64 text, order kept. History,
+A row's ``raw`` is the attribute map in DynamoDB JSON: numbers canonical, binary as base64 text, order kept. History,
 streams, backups and replicas hold the same bytes object, so that an item is in memory once however many know of it.
 """
 

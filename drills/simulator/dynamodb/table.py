@@ -353,6 +353,7 @@ def delete_table(self: DynamoDBBackend, name: str) -> Table:
             asked(table)
     table = _delete_table(self, name)
     if isinstance(table, SimulatedTable):
+        table.status = "DELETING"
         for told in tuple(table_deleted):
             told(table)
     return table

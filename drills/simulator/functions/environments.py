@@ -13,6 +13,7 @@ import linecache
 import logging
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,7 +26,9 @@ import boto3
 
 from drills.simulator import accounts
 from drills.simulator.functions.packages import ROOT, Package
+from drills.simulator.passing import sleeping
 from drills.simulator.state import Simulation
+from drills.simulator.turns import Turn
 
 SESSION_SECONDS = 12 * 3600
 RENEWED_BEFORE = timedelta(hours=1)
@@ -147,6 +150,8 @@ class Environment:
     _session: Any = None
     _log: _LogLines = field(default_factory=_LogLines)
     _inside: ExitStack | None = None
+    _turn: Turn = field(default_factory=Turn)
+    _thread: threading.Thread | None = None
     _deadline: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -247,11 +252,14 @@ class Environment:
     @contextmanager
     def _entered(self, printed: io.StringIO) -> Iterator[None]:
         self._printed = printed
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
+        self._thread = threading.current_thread()
+        with self.simulation.turns.inside(self._turn):
+            self._enter()
+            try:
+                yield
+            finally:
+                with self.simulation.turns:
+                    self._leave()
 
     def _enter(self) -> None:
         stack = self._inside = ExitStack()
@@ -262,7 +270,7 @@ class Environment:
         root.addHandler(self._log)
         stack.callback(root.removeHandler, self._log)
         stack.callback(setattr, time, "sleep", time.sleep)
-        time.sleep = self._sleep  # type: ignore[assignment]
+        time.sleep = sleeping(self._sleep)  # type: ignore[assignment]
         outside = boto3.DEFAULT_SESSION
         boto3.DEFAULT_SESSION = self._session
         stack.callback(setattr, boto3, "DEFAULT_SESSION", outside)
@@ -276,13 +284,17 @@ class Environment:
     def _sleep(self, seconds: float) -> None:
         """The world goes on outside while the handler sleeps; the handler does not outlive its time or its region."""
         clock = self.simulation.clock
+        if threading.current_thread() is not self._thread:
+            clock.sleep(seconds)  # The handler goes on meanwhile, or waits for this thread.
+            return
         assert self._deadline is not None
-        left = (self._deadline - clock.now()).total_seconds()
-        self._leave()
-        try:
-            clock.sleep(min(seconds, max(0.0, left)))
-        finally:
-            self._enter()
+        with self.simulation.turns:
+            left = (self._deadline - clock.now()).total_seconds()
+            self._leave()
+            try:
+                clock.sleep(min(seconds, max(0.0, left)))
+            finally:
+                self._enter()
         if self.simulation.is_down(self.version.region) or self.simulation.is_closed(self.version.account):
             raise EnvironmentLost
         if seconds > left:

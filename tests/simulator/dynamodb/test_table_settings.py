@@ -200,3 +200,9 @@ def test_a_policy_goes_with_its_table() -> None:
 def test_twin_plain_moto_gives_it_to_the_next_table_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     with plain_moto(monkeypatch) as ground:
         assert policy_steps(ground) == "inherited"
+
+
+def test_what_is_deleted_says_so(ground: Ground) -> None:
+    client = ground.client()
+    make_table(client)
+    assert client.delete_table(TableName="orders")["TableDescription"]["TableStatus"] == "DELETING"

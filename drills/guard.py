@@ -1,0 +1,117 @@
+"""The guard: a drill changes and destroys only what it made itself. Checked on every call, right before it is sent.
+
+Two things must hold: the drill's own record says that it made the resource, and the resource still carries the drill's
+tag, where it ever did. What is found there and not in the record was somebody else's before, whatever its name or its
+tags say, and is never adopted. A call that changes something and that the guard does not know is not sent at all.
+
+It listens to the events of the boto3 clients that a Site hands out, so that protections, kinds of store and scenarios
+cannot forget it, users' own included. Source of the events: botocore, ``Extensibility guide``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from drills.errors import ProtectionError
+from drills.guard_rules import READS, RULES, Deed, Resource, absent, named_in, tags_given, tags_of_resource
+
+DRILL_TAG = "drills:drill"
+CONTEXT = "drills_guard"
+
+
+class Guard:
+    """What one drill made in one world, and whether it gave each the drill's tag."""
+
+    def __init__(self, drill_id: str) -> None:
+        self.drill_id = drill_id
+        self._tagged: dict[Resource, bool] = {}
+
+    def watch(self, client: Any, account: str) -> None:
+        """Let nothing of this client pass unseen. Watching it again changes nothing."""
+        events = client.meta.events
+        region = str(client.meta.region_name)
+
+        def asked(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+            context[CONTEXT] = dict(params)
+
+        def sending(model: Any, context: dict[str, Any], **_: Any) -> None:
+            self._let_pass(client, model.service_model.service_name, model.name, context[CONTEXT], account, region)
+
+        def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+            if parsed["ResponseMetadata"]["HTTPStatusCode"] < 300:
+                self._enter(model.service_model.service_name, model.name, context[CONTEXT], parsed, account, region)
+
+        for event, listener in (("before-parameter-build", asked), ("before-call", sending), ("after-call", answered)):
+            events.register(event, listener, unique_id=f"drills-guard-{event}")
+
+    def has_made(self, resource: Resource) -> bool:
+        return resource in self._tagged
+
+    def _let_pass(
+        self, client: Any, service: str, operation: str, params: Mapping[str, Any], account: str, region: str
+    ) -> None:
+        """Raises ProtectionError for what is not this drill's, and AWS's own error for what is not there at all."""
+        rule = RULES.get((service, operation))
+        if rule is None:
+            if not operation.startswith(READS) and service != "sts":
+                raise ProtectionError(
+                    f"{service} {operation}: expected a call of which the guard knows what it changes, found one it "
+                    "does not know. It was not sent. Add its rule to drills/guard_rules.py."
+                )
+            return
+        if rule.deed is Deed.MAKES:
+            return
+        for resource in named_in(rule, params, account, region):
+            if resource in self._tagged:
+                if rule.deed is not Deed.FILLS and self._tagged[resource]:
+                    self._check_tag(client, operation, resource)
+            elif absent(client, resource):
+                if rule.deed is not Deed.MAKES_OR_CHANGES:
+                    raise _not_there(operation, resource)
+            else:
+                raise ProtectionError(
+                    f"{resource}: expected one that this drill ({self.drill_id}) made before {operation}, found one "
+                    "that it has no record of making. The call was not sent and it was left alone: if it is a "
+                    "left-over, delete it by hand; else give the store or the estate another name."
+                )
+
+    def _check_tag(self, client: Any, operation: str, resource: Resource) -> None:
+        tags = tags_of_resource(client, resource)
+        if tags is None or tags.get(DRILL_TAG) == self.drill_id:
+            return
+        found = f"{DRILL_TAG}={tags[DRILL_TAG]}" if DRILL_TAG in tags else f"no tag {DRILL_TAG}"
+        raise ProtectionError(
+            f"{resource}: expected the tag {DRILL_TAG}={self.drill_id}, with which this drill made it, before "
+            f"{operation}; found {found}. The call was not sent and it was left alone: somebody made it their own."
+        )
+
+    def _enter(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        answer: Mapping[str, Any],
+        account: str,
+        region: str,
+    ) -> None:
+        rule = RULES.get((service, operation))
+        if rule is None:
+            return
+        tagged = tags_given(params).get(DRILL_TAG) == self.drill_id
+        if rule.deed in (Deed.MAKES, Deed.MAKES_OR_CHANGES):
+            for resource in named_in(rule, params, account, region):
+                self._tagged[resource] = tagged or self._tagged.get(resource, False)
+        elif tagged:
+            self._tagged.update(dict.fromkeys(named_in(rule, params, account, region), True))
+        for resource in rule.also_made(params, answer, account, region):
+            self._tagged.setdefault(resource, False)
+
+
+def _not_there(operation: str, resource: Resource) -> ClientError:
+    message = f"{resource} is not there, and this drill did not make it: the call was not sent"
+    error: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": message}}
+    error["ResponseMetadata"] = {"HTTPStatusCode": 400, "RetryAttempts": 0}
+    return ClientError(error, operation)

@@ -9,13 +9,15 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.clock import microseconds
 from drills.cut_over import cut_over
 from drills.errors import PointUnreachable
 from drills.evidence import Evidence
+from drills.findings import crashed
 from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
 from drills.plugins import load_protection
 from drills.scenario import Scenario
-from drills.workload import StoreWorkload, microseconds
+from drills.workload import StoreWorkload
 from drills.world_site import Calls, Stopwatch, WorldSite
 
 OUT_OF_REACH = (PointUnreachable, ClientError, BotoCoreError)
@@ -196,11 +198,6 @@ class Recovery:
 
     def _check(self, finding: Finding) -> None:
         self.site.note("check", finding=finding_as_json(finding))
-
-
-def crashed(check: str, subject: str, error: Exception) -> Finding:
-    """The finding of a check that did not run through: it proves nothing either way."""
-    return Finding(check, "unknown", subject, "a check that runs through", f"{type(error).__name__}: {error}")
 
 
 def finding_as_json(finding: Finding) -> Mapping[str, JSON]:

@@ -17,6 +17,11 @@ from drills.errors import SimulatorError
 ClockKind = Literal["simulated", "wall"]
 
 
+def microseconds(moment: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
 class Clock(Protocol):
     """Where a drill gets the time from and waits."""
 

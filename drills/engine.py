@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import drills
-from drills.attempts import Recovery, crashed, finding_as_json
+from drills.attempts import Recovery, finding_as_json
 from drills.errors import UsageError
 from drills.evidence import Evidence
+from drills.findings import crashed
 from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident

@@ -185,6 +185,11 @@ def told_finding(event: Event) -> Finding:
     )
 
 
+def crashed(check: str, subject: str, error: Exception) -> Finding:
+    """The finding of a check that did not run through: it proves nothing either way."""
+    return Finding(check, "unknown", subject, "a check that runs through", f"{type(error).__name__}: {error}")
+
+
 def counted(count: int, what: str) -> str:
     """``1 record``, ``2,000 records``."""
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 from drills.errors import ProtectionError
 from drills.guard_rules import READS, RULES, Deed, Resource, absent, named_in, tags_given, tags_of_resource
+from drills.ownership import DRILL_TAG
 
-DRILL_TAG = "drills:drill"
 CONTEXT = "drills_guard"
 
 

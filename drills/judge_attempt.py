@@ -9,9 +9,11 @@ from pathlib import Path
 
 import orjson
 
+from drills.clock import microseconds
 from drills.errors import EvidenceError, UsageError
 from drills.evidence import EvidenceFile, place, read_inventory, replace_file
 from drills.findings import (
+    crashed,
     deviation_text,
     judged_by_rpo_alone,
     record_findings,
@@ -276,9 +278,4 @@ def guarded(check: str, subject: str, findings: Callable[[], list[Finding]]) -> 
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - a check that breaks proves nothing, and must not hide the other checks.
-        return [Finding(check, "unknown", subject, "a check that runs through", f"{type(error).__name__}: {error}")]
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since the epoch, exactly."""
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+        return [crashed(check, subject, error)]

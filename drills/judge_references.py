@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from drills.clock import microseconds
 from drills.evidence import EvidenceFile, read_inventory, read_ledger
 from drills.history import Event
-from drills.judge_attempt import guarded, microseconds
+from drills.judge_attempt import guarded
 from drills.model import Cell, Finding, Reference
 from drills.references import Restored, reference_findings
 

@@ -9,10 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.attempts import crashed
 from drills.durations import signed_seconds
 from drills.errors import DrillError, ProtectionError, UsageError
-from drills.findings import counted, setting_findings
+from drills.findings import counted, crashed, setting_findings
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Store, Verdict
 from drills.own_accounts import told
 from drills.own_estate import OUT_OF_REACH, OwnEstate, Use, kind_of, known_settings, there

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from drills.clock import Clock
+from drills.clock import Clock, microseconds
 from drills.ledger import Ledger
 from drills.model import Location, Write, WriteKind
 from drills.records import RecordMaker, make_records
@@ -19,11 +19,6 @@ from drills.world_site import WorldSite
 
 REJECTIONS_BELOW = 500
 """An HTTP status below this is AWS's word that nothing was written; from here on nobody knows."""
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since the epoch, exactly."""
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
 
 
 @dataclass

@@ -14,6 +14,7 @@ from drills.errors import ProtectionError
 from drills.guard import Guard
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
+from drills.ownership import DRILL_TAG
 from drills.plugins import load_store_kind
 from drills.providers.interface import Call, World
 
@@ -89,7 +90,7 @@ class WorldSite:
         self.world = world
         self.estate = estate
         self.store = store
-        self.tags: Mapping[str, str] = {"drills:drill": drill_id, "drills:store": store.name}
+        self.tags: Mapping[str, str] = {DRILL_TAG: drill_id, "drills:store": store.name}
         self.capabilities = capabilities
         self.guard = guard or Guard(drill_id)
         self.stopwatch: Stopwatch | None = None
@@ -124,7 +125,7 @@ class WorldSite:
 
     def every(self, seconds: float, action: Callable[[], None]) -> None:
         # A schedule that began with the workload would meet the failure at the same point of its interval every time.
-        drawn = random.Random(f"{self.tags['drills:drill']}/{self.store.name}/{seconds}").random()
+        drawn = random.Random(f"{self.tags[DRILL_TAG]}/{self.store.name}/{seconds}").random()
         self.world.every(seconds, action, until=lambda: not self.writing, first_seconds=seconds * drawn)
 
     def modelled(self, operation: str, *, items: int | None = None, size_gb: float | None = None) -> None:

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drills.clock import microseconds
 from drills.engine import SIMULATED_START
 from drills.history import History
 from drills.model import Observed, WorkloadMix
 from drills.plugins import load_store_kind
 from drills.simulator import SimulatedAWS
 from drills.verify import Expectations, Reading, verify
-from drills.workload import LiveKeys, StoreWorkload, microseconds, write_for
+from drills.workload import LiveKeys, StoreWorkload, write_for
 from drills.world_site import WorldSite
 from tests.small_drill import ReachableProvider, estate
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from drills.attempts import finding_as_json
+from drills.clock import microseconds
 from drills.evidence import Evidence
 from drills.history import History, canonical
 from drills.ledger import Ledger
 from drills.model import JSON, Finding, Observed, Write, WriteKind
-from drills.workload import microseconds
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 FAILED = START + timedelta(hours=1)

@@ -17,10 +17,10 @@ from typing import IO, Any
 
 from drills.bucket_copy.compare import Pair, both
 from drills.bucket_copy.model import REGISTER, BucketCopy, Clients
-from drills.bucket_copy.vault_side import exists
 from drills.bucket_rollback import Entry
 from drills.bucket_rollback.deciding import whole_second
 from drills.errors import ProtectionError
+from drills.presence import exists
 
 SEEN_AT = "seen-at"
 CHUNK_BYTES = 1 << 16

@@ -11,13 +11,13 @@ from drills.bucket_copy.production_side import (
     switch_versioning_on,
 )
 from drills.bucket_copy.vault_side import (
-    exists,
     make_copy_bucket,
     make_key,
     put_copy_policy,
     remember_source,
     remove_vault_side,
 )
+from drills.presence import take_down
 
 
 def deploy(copy: BucketCopy, clients: Clients) -> None:
@@ -40,12 +40,4 @@ def deploy(copy: BucketCopy, clients: Clients) -> None:
 
 def remove(copy: BucketCopy, clients: Clients) -> None:
     """Delete both sides, the copy included. What is gone already is passed over; the first failure is raised last."""
-    failures: list[Exception] = []
-    for side in (remove_production_side, remove_vault_side):
-        for step in side(copy, clients):
-            try:
-                exists(step)
-            except Exception as error:  # noqa: BLE001 - the other steps must run whatever became of this one.
-                failures.append(error)
-    if failures:
-        raise failures[0]
+    take_down(step for side in (remove_production_side, remove_vault_side) for step in side(copy, clients))

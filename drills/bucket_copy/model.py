@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast
 
 from drills.durations import seconds
+from drills.protections.options import whole_number
 
 Side = Literal["production", "vault"]
 LockMode = Literal["governance", "compliance"]
@@ -56,8 +57,8 @@ class Options:
         for name in given:
             if name not in KNOWN:
                 raise ValueError(f"{name}: there is no such option; expected one of {', '.join(KNOWN)}")
-        lock_days = _whole(given, "lock_days", LOCK_DAYS, 1, 36_500)
-        noncurrent_days = _whole(given, "noncurrent_days", 0, 0, 36_500)
+        lock_days = whole_number(given, "lock_days", LOCK_DAYS, 1, 36_500)
+        noncurrent_days = whole_number(given, "noncurrent_days", 0, 0, 36_500)
         if 0 < noncurrent_days < lock_days:
             raise ValueError(
                 f"noncurrent_days: expected at least lock_days ({lock_days}), as a locked version cannot be deleted "
@@ -143,13 +144,6 @@ class BucketCopy:
 
 
 # --- Reading options -----------------------------------------------------------------------------------------------
-
-
-def _whole(given: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
-    value = given.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"{name}: expected a whole number from {low} to {high}, found {value!r}")
-    return value
 
 
 def _duration(given: Mapping[str, Any], name: str, default: str, low: int, high: int) -> int:

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from drills.bucket_copy.model import RULE, BucketCopy, Clients
 from drills.bucket_copy.policies import role_policy, role_trust
-from drills.bucket_copy.vault_side import exists
 from drills.errors import ProtectionError
+from drills.presence import exists
 
 POLICY = "copy"
 RTC_MINUTES = 15

@@ -14,8 +14,9 @@ from drills.bucket_copy.deletions import seen_at
 from drills.bucket_copy.model import RESERVED, RULE, BucketCopy, Clients
 from drills.bucket_copy.policies import copy_policy
 from drills.bucket_copy.production_side import replication_of, wanted_rule
-from drills.bucket_copy.vault_side import PUBLIC_ACCESS, exists, lock_configuration
+from drills.bucket_copy.vault_side import PUBLIC_ACCESS, lock_configuration
 from drills.bucket_rollback import Entry, keys_of
+from drills.presence import exists
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.bucket_copy.model import CANARY, BucketCopy, Clients
-from drills.bucket_copy.vault_side import exists, lock_configuration
+from drills.bucket_copy.vault_side import lock_configuration
+from drills.presence import exists
 
 DENIED = ("AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem", "MethodNotAllowed")
 SHORT = timedelta(minutes=5)

@@ -12,22 +12,12 @@ from botocore.exceptions import ClientError
 from drills.bucket_copy.model import SOURCE, BucketCopy, Clients
 from drills.bucket_copy.policies import copy_policy, key_policy, reading
 from drills.errors import ProtectionError
+from drills.presence import exists
 
 OURS = "BucketAlreadyOwnedByYou"
 PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 LIFECYCLE_RULE = "drills-noncurrent"
 PENDING_DAYS = 30
-
-
-def exists(call: Callable[[], Any]) -> Any:
-    """The answer of a describing call, None where the thing is not there."""
-    try:
-        return call()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "404" or any(word in code for word in ("NotFound", "NoSuch", "NonExistent")):
-            return None
-        raise
 
 
 def make_copy_bucket(copy: BucketCopy, clients: Clients) -> None:

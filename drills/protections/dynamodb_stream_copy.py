@@ -14,6 +14,7 @@ from typing import Any
 from drills.errors import PointUnreachable
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import refuse_outside_a_drill
+from drills.presence import exists
 from drills.protections import Resource, WayBack
 from drills.site import Site
 from drills.stores.dynamodb_recovery import moment_within, recovery_window
@@ -29,7 +30,7 @@ from drills.stream_copy import (
     status,
     vault_state,
 )
-from drills.stream_copy.vault_side import exists, remembered_source, table_is_active
+from drills.stream_copy.vault_side import remembered_source, table_is_active
 
 LONGEST_RESTORE_SECONDS = 86_400
 

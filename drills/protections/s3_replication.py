@@ -29,10 +29,10 @@ from drills.bucket_copy import (
     status,
 )
 from drills.bucket_copy.status import age_seconds
-from drills.bucket_copy.vault_side import exists
 from drills.errors import ProtectionError
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint
 from drills.ownership import refuse_outside_a_drill
+from drills.presence import exists
 from drills.protections import Resource, WayBack
 from drills.protections.s3_versioning import kept_for_less, workers
 from drills.site import Site

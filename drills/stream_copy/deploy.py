@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drills.errors import ProtectionError
 from drills.handlers.stream_copy import tell_seen
+from drills.presence import take_down
 from drills.stream_copy.model import Clients, StreamCopy, Wait
 from drills.stream_copy.production_side import (
     describe_source,
@@ -21,7 +22,6 @@ from drills.stream_copy.production_side import (
     switch_stream_on,
 )
 from drills.stream_copy.vault_side import (
-    exists,
     make_bucket,
     make_vault_role,
     make_vault_tables,
@@ -78,12 +78,4 @@ def repair(copy: StreamCopy, clients: Clients, wait: Wait, *, disturb_others: bo
 
 def remove(copy: StreamCopy, clients: Clients) -> None:
     """Delete both sides, the copy included. What is gone already is passed over; the first failure is raised last."""
-    failures: list[Exception] = []
-    for side in (remove_production_side, remove_vault_side):
-        for step in side(copy, clients):
-            try:
-                exists(step)
-            except Exception as error:  # noqa: BLE001 - the other steps must run whatever became of this one.
-                failures.append(error)
-    if failures:
-        raise failures[0]
+    take_down(step for side in (remove_production_side, remove_vault_side) for step in side(copy, clients))

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from drills.presence import exists
 from drills.stream_copy.model import Clients, StreamCopy
 from drills.stream_copy.policies import function_policy, function_trust, vault_policy, vault_trust
 from drills.stream_copy.production_side import (
@@ -23,7 +24,7 @@ from drills.stream_copy.production_side import (
     function_configuration,
     queue_url,
 )
-from drills.stream_copy.vault_side import exists, remembered_source, table_definition
+from drills.stream_copy.vault_side import remembered_source, table_definition
 
 
 def drift(copy: StreamCopy, clients: Clients, source: Mapping[str, Any]) -> tuple[str, ...]:

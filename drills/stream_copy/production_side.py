@@ -11,9 +11,10 @@ from typing import Any
 
 from drills.errors import ProtectionError
 from drills.handlers.stream_copy import METRIC_NAMESPACE, Settings
+from drills.presence import exists
 from drills.stream_copy.model import Clients, StreamCopy, Wait
 from drills.stream_copy.policies import function_policy, function_trust
-from drills.stream_copy.vault_side import exists, table_is_active
+from drills.stream_copy.vault_side import table_is_active
 
 POLICY = "copy"
 RUNTIME = "python3.13"

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from drills.presence import exists
 from drills.stream_copy.model import Clients, StreamCopy, Wait
 from drills.stream_copy.policies import vault_policy, vault_trust
 
@@ -15,17 +14,6 @@ SETTINGS_ROW = "settings"
 POLICY = "copy"
 REMEMBERED = ("KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
 INDEX_FIELDS = ("IndexName", "KeySchema", "Projection")
-
-
-def exists(call: Callable[[], Any]) -> Any:
-    """The answer of a describing call, None where the thing is not there."""
-    try:
-        return call()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if any(word in code for word in ("NotFound", "NoSuch", "NonExistent", "404")):
-            return None
-        raise
 
 
 def table_definition(description: Mapping[str, Any]) -> dict[str, Any]:

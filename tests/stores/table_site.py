@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from drills.clock import microseconds
 from drills.estate import parse_estate
 from drills.history import History
 from drills.model import JSON, Finding, Location
@@ -15,7 +16,7 @@ from drills.providers.simulated import SimulatedProvider, SimulatedWorld
 from drills.simulator import SimulatedAWS
 from drills.stores.dynamodb import kind
 from drills.stores.dynamodb_items import canonical
-from drills.workload import StoreWorkload, microseconds
+from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
 
 PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"

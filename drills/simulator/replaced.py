@@ -40,6 +40,7 @@ PARTS = (
     "drills.simulator.event_sources",
     "drills.simulator.queues",
     "drills.simulator.schedules",
+    "drills.simulator.rds.instances",
     "drills.simulator.s3.versions",
     "drills.simulator.s3.changes",
     "drills.simulator.s3.access",

@@ -1,0 +1,1 @@
+"""A real PostgreSQL behind simulated databases. It knows nothing of AWS."""

@@ -1,0 +1,235 @@
+"""What the simulated RDS keeps: volumes with rows in them, instances, clusters, snapshots, automated backups.
+
+One Region object per account and region, in ``Databases`` of the active simulation. Everything that AWS describes as of
+the resource is a field here; handlers turn them into API shapes (``shapes.py``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from drills.simulator.postgres.interface import Archive, Image, Position, Server
+
+Tags = dict[str, str]
+AURORA = "aurora-postgresql"
+POSTGRES = "postgres"
+ENGINES = (POSTGRES, AURORA)
+
+
+@dataclass(slots=True)
+class Positions:
+    """How far a server's log reached at which simulated time: from this a moment becomes a position."""
+
+    _times: list[datetime] = field(default_factory=list)
+    _positions: list[Position] = field(default_factory=list)
+
+    def note(self, at: datetime, position: Position) -> None:
+        """At the end of the simulated moment ``at`` the log reached ``position``."""
+        if self._times and self._times[-1] == at:
+            self._positions[-1] = position
+        elif not self._positions or self._positions[-1] != position:
+            self._times.append(at)
+            self._positions.append(position)
+
+    def at(self, moment: datetime) -> Position | None:
+        """The newest position noted at or before the moment; None before the first."""
+        found = bisect_right(self._times, moment)
+        return self._positions[found - 1] if found else None
+
+
+@dataclass(slots=True)
+class Volume:
+    """What holds the rows of one instance or one Aurora cluster: a server and the history of its positions.
+
+    ``server`` is None once the volume is gone; images and the archive may be kept by snapshots and automated backups.
+    """
+
+    server: Server | None
+    positions: Positions
+    began: datetime
+
+
+@dataclass(slots=True)
+class Held:
+    """What an instance and a cluster have in common. ``status`` is AWS's word for the state."""
+
+    account: str
+    region: str
+    identifier: str
+    resource_id: str
+    engine: str
+    engine_version: str
+    master_username: str
+    database_name: str | None
+    created: datetime
+    status: str
+    volume: Volume | None
+    kms_key_id: str | None = None
+    """ARN of the key the storage is encrypted with; None: not encrypted."""
+    backup_retention_days: int = 1
+    deletion_protection: bool = False
+    copy_tags_to_snapshot: bool = False
+    iam_authentication: bool = False
+    parameter_group: str = ""
+    security_groups: list[str] = field(default_factory=list)
+    subnet_group: str | None = None
+    preferred_backup_window: str = ""
+    tags: Tags = field(default_factory=dict)
+    role_arns: dict[str, str] = field(default_factory=dict)
+    """Associated IAM roles by feature name."""
+    master_secret_arn: str | None = None
+    full_speed_at: datetime | None = None
+    """Until then what was restored is still loaded lazily."""
+
+
+@dataclass(slots=True)
+class Instance(Held):
+    """A DB instance. A member of an Aurora cluster has no volume of its own: ``cluster`` names it."""
+
+    instance_class: str = ""
+    allocated_gb: int = 20
+    storage_type: str = "gp3"
+    option_group: str = ""
+    multi_az: bool = False
+    cluster: str | None = None
+    promotion_tier: int = 1
+    replica_of: str | None = None
+    """ARN of the source instance of a read replica."""
+    replicas: list[str] = field(default_factory=list)
+    """ARNs of its read replicas."""
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:rds:{self.region}:{self.account}:db:{self.identifier}"
+
+
+@dataclass(slots=True)
+class Cluster(Held):
+    """An Aurora DB cluster. ``members`` are instance identifiers, the writer first."""
+
+    members: list[str] = field(default_factory=list)
+    global_cluster: str | None = None
+    global_role: Literal["primary", "secondary"] | None = None
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:rds:{self.region}:{self.account}:cluster:{self.identifier}"
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A DB snapshot (``of="db"``) or DB cluster snapshot (``of="cluster"``), manual or automated.
+
+    ``image`` is None until the snapshot has become available, and for good when it failed. ``source`` holds the
+    settings of what it was taken of; they do not drift.
+    """
+
+    account: str
+    region: str
+    identifier: str
+    of: Literal["db", "cluster"]
+    kind: Literal["manual", "automated"]
+    source: Held
+    source_identifier: str
+    status: str
+    created: datetime
+    """SnapshotCreateTime: of this snapshot or copy."""
+    as_of: datetime
+    """OriginalSnapshotCreateTime: when the rows were as they are in it."""
+    image: Image | None = None
+    percent: int = 0
+    kms_key_id: str | None = None
+    option_group: str | None = None
+    copied_from: str | None = None
+    """ARN of the snapshot it is a copy of."""
+    shared_with: list[str] = field(default_factory=list)
+    """Account ids, or ``all``."""
+    tags: Tags = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        word = "snapshot" if self.of == "db" else "cluster-snapshot"
+        return f"arn:aws:rds:{self.region}:{self.account}:{word}:{self.identifier}"
+
+
+@dataclass(slots=True)
+class AutomatedBackup:
+    """The images and the log of one volume, from which any second of its window can be restored.
+
+    ``status``: ``active`` with its source, ``retained`` after it, ``replicating`` in another region.
+    """
+
+    account: str
+    region: str
+    source: Held
+    of: Literal["db", "cluster"]
+    status: str
+    archive: Archive
+    positions: Positions
+    images: list[tuple[datetime, Image]] = field(default_factory=list)
+    retention_days: int = 1
+    ended: datetime | None = None
+    """When the source was deleted, or could no longer be reached."""
+    kms_key_id: str | None = None
+    replicated_from: str | None = None
+    """ARN of the source instance where this is a replica of another region's."""
+    arn: str = ""
+
+
+@dataclass(slots=True)
+class GlobalCluster:
+    """An Aurora global database: lives in its account, whatever the region. ``members`` are cluster ARNs, the primary
+    first."""
+
+    account: str
+    identifier: str
+    resource_id: str
+    engine: str
+    engine_version: str
+    status: str
+    database_name: str | None = None
+    deletion_protection: bool = False
+    storage_encrypted: bool = False
+    members: list[str] = field(default_factory=list)
+    failover_state: str | None = None
+    tags: Tags = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Region:
+    """All that one account has in one region, by identifier."""
+
+    account: str
+    region: str
+    instances: dict[str, Instance] = field(default_factory=dict)
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    cluster_snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    automated: dict[str, AutomatedBackup] = field(default_factory=dict)
+    """By the DbiResourceId or DbClusterResourceId of the source."""
+
+
+@dataclass(slots=True)
+class Databases:
+    """All databases of one simulated AWS. Observers are told after the fact, in the order of registration."""
+
+    regions: dict[tuple[str, str], Region] = field(default_factory=dict)
+    global_clusters: dict[tuple[str, str], GlobalCluster] = field(default_factory=dict)
+    """By account and identifier."""
+    on_available: list[Callable[[Held], None]] = field(default_factory=list)
+    """Told when an instance or cluster with a volume of its own has become available the first time."""
+    on_deleting: list[Callable[[Held, bool], None]] = field(default_factory=list)
+    """Told just before a volume goes, while its server runs; the flag: whether automated backups are deleted too."""
+    on_modified: list[Callable[[Held], None]] = field(default_factory=list)
+    on_renamed: list[Callable[[Held, str], None]] = field(default_factory=list)
+    """Told with the ARN it had before."""
+
+    def of(self, account: str, region: str) -> Region:
+        key = (account, region)
+        if key not in self.regions:
+            self.regions[key] = Region(account, region)
+        return self.regions[key]

@@ -10,9 +10,10 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from drills.simulator.postgres.interface import Archive, Image, Position, Server
+from drills.simulator.rds.uses import Uses
 
 Tags = dict[str, str]
 AURORA = "aurora-postgresql"
@@ -84,6 +85,22 @@ class Held:
     master_secret_arn: str | None = None
     full_speed_at: datetime | None = None
     """Until then what was restored is still loaded lazily."""
+    preferred_maintenance_window: str = ""
+    availability_zone: str = ""
+    network_type: str = "IPV4"
+    auto_minor_version_upgrade: bool = True
+    master_secret_key: str | None = None
+    pending: dict[str, Any] = field(default_factory=dict)
+    """PendingModifiedValues, in the API's words."""
+    applied_parameters: dict[str, str] = field(default_factory=dict)
+    """What the server runs with of its parameter group."""
+    parameter_status: str = "in-sync"
+    """ParameterApplyStatus: ``in-sync`` or ``pending-reboot``."""
+    waiting_parameters: dict[str, str] = field(default_factory=dict)
+    """What the group says and the server does not run with before a reboot."""
+    been_available: bool = False
+    started_by_itself_at: datetime | None = None
+    """When AWS starts again what was stopped: after seven days."""
 
 
 @dataclass(slots=True)
@@ -95,6 +112,14 @@ class Instance(Held):
     storage_type: str = "gp3"
     option_group: str = ""
     multi_az: bool = False
+    publicly_accessible: bool = False
+    max_allocated_gb: int | None = None
+    iops: int | None = None
+    throughput: int | None = None
+    ca_certificate: str = "rds-ca-rsa2048-g1"
+    monitoring_interval_seconds: int = 0
+    monitoring_role_arn: str | None = None
+    logs_exported: list[str] = field(default_factory=list)
     cluster: str | None = None
     promotion_tier: int = 1
     replica_of: str | None = None
@@ -141,7 +166,10 @@ class Snapshot:
     as_of: datetime
     """OriginalSnapshotCreateTime: when the rows were as they are in it."""
     image: Image | None = None
-    percent: int = 0
+    began: datetime | None = None
+    """When it was begun to be taken or copied; None while a copy waits for its turn."""
+    seconds: float = 0.0
+    """How long taking or copying it takes."""
     kms_key_id: str | None = None
     option_group: str | None = None
     copied_from: str | None = None
@@ -220,6 +248,8 @@ class Databases:
     regions: dict[tuple[str, str], Region] = field(default_factory=dict)
     global_clusters: dict[tuple[str, str], GlobalCluster] = field(default_factory=dict)
     """By account and identifier."""
+    on_serving: list[Callable[[Held], None]] = field(default_factory=list)
+    """Told when a server takes its first connection: before the first backing-up, and so before ``on_available``."""
     on_available: list[Callable[[Held], None]] = field(default_factory=list)
     """Told when an instance or cluster with a volume of its own has become available the first time."""
     on_deleting: list[Callable[[Held, bool], None]] = field(default_factory=list)
@@ -227,6 +257,10 @@ class Databases:
     on_modified: list[Callable[[Held], None]] = field(default_factory=list)
     on_renamed: list[Callable[[Held, str], None]] = field(default_factory=list)
     """Told with the ARN it had before."""
+
+    uses: Uses = field(default_factory=Uses)
+    failing_copies: list[Callable[[Snapshot], bool]] = field(default_factory=list)
+    """Asked as a copy of a snapshot ends: one that says so makes it fail, as copies on AWS do now and then."""
 
     def of(self, account: str, region: str) -> Region:
         key = (account, region)

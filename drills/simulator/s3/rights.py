@@ -7,17 +7,13 @@ guide, Determining access to AWS KMS keys.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-from moto.kms.models import kms_backends
 
 from drills.simulator import accounts, by_role, iam
-from drills.simulator.accounts import Principal, parsed
+from drills.simulator.accounts import Principal
 from drills.simulator.conditions import Keys
+from drills.simulator.key_rights import key_denies, key_named
 from drills.simulator.needs.need import Need
-from drills.simulator.s3 import access
 from drills.simulator.state import current
-from drills.simulator.statements import judge
 
 REPLICATION = "s3.amazonaws.com"
 BATCH = "batchoperations.s3.amazonaws.com"
@@ -64,37 +60,8 @@ class RoleOfService:
             raise Denied(f"the KMS key {key.arn} is {key.key_state}")
         if current().is_closed(str(key.account_id)):
             raise Denied(f"the KMS key {key.arn} went with its account, which is closed")
-        why = self._key_denies(key, action) if self._enforced else None
-        if why is not None:
-            raise Denied(f"{self.principal.role_arn} may not {action} with {key.arn}, {why}")
-
-    def _key_denies(self, key: Any, action: str) -> str | None:
-        """A key's policy has to let the role in itself, or leave it to the account; a grant does as well."""
-        need, policy = Need(action, str(key.arn)), parsed(key.policy)
         # S3 asks for it where the key lies. Source: KMS developer guide, kms:ViaService.
         keys: Keys = {**self.keys, "kms:viaservice": (f"s3.{str(key.arn).split(':')[3]}.amazonaws.com",)}
-        direct = judge([policy], need, keys, lambda one: access.names(one, self.principal, True))
-        any_way = judge([policy], need, keys, lambda one: access.names(one, self.principal, False))
-        if any_way == "deny":
-            return "with an explicit deny in the key's policy"
-        own = str(key.account_id) == self.principal.account
-        granted = any(
-            grant.grantee_principal == self.principal.role_arn and action.partition(":")[2] in grant.operations
-            for grant in key.grants.values()
-        )
-        if granted or (own and direct == "allow"):
-            return None
-        if any_way != "allow":
-            return "because the key's policy does not allow it"
-        return iam.refused(self.principal, need, keys)
-
-
-def key_named(key_id: str, account: str, region: str) -> Any | None:
-    """moto's KMS key by id, ARN, alias or alias' ARN. What is not an ARN is the account's, in the region."""
-    if key_id.startswith("arn:"):
-        _, _, _, region, account, name = key_id.split(":", 5)
-        key_id = name.removeprefix("key/")
-    backend = kms_backends[account][region]
-    if key_id.startswith("alias/"):
-        key_id = backend.get_key_id_from_alias(key_id) or ""
-    return backend.keys.get(key_id)
+        why = key_denies(key, self.principal, action, keys) if self._enforced else None
+        if why is not None:
+            raise Denied(f"{self.principal.role_arn} may not {action} with {key.arn}, {why}")

@@ -91,6 +91,14 @@ def _bucket_copy(size: Size, _: dict[str, float]) -> float:
     return 5 * MINUTE + max(size.items / COPIES_A_SECOND, size.size_gb / GB_COPIED_A_SECOND)
 
 
+GB_BACKED_UP_A_SECOND = 0.06
+GB_LOADED_A_SECOND = 0.1
+
+
+def _backup(minutes: float) -> Callable[[Size, dict[str, float]], float]:
+    return lambda size, _details: minutes * MINUTE + size.size_gb / GB_BACKED_UP_A_SECOND
+
+
 def _flat(seconds: float) -> Callable[[Size, dict[str, float]], float]:
     return lambda _size, _details: seconds
 
@@ -129,6 +137,27 @@ ROWS: dict[str, Row] = {
     "s3.restore_bulk": Row(_flat(510 * MINUTE), 0.25, False, "AWS: 5 to 12 hours"),
     "s3.restore_deep_standard": Row(_flat(720 * MINUTE), 0.05, False, "AWS: within 12 hours"),
     "s3.restore_deep_bulk": Row(_flat(2_880 * MINUTE), 0.05, False, "AWS: within 48 hours"),
+    "rds.snapshot": Row(_backup(3), 0.6, True, "3 minutes (A) + 60 MB a second of what is to be saved (A)"),
+    "rds.snapshot_copy": Row(_backup(5), 0.6, True, "AWS: hours at size; 5 minutes (A) + 60 MB a second (A)"),
+    "rds.restore": Row(
+        _flat(12 * MINUTE), 0.4, True, "measured by others: 21 to 25 minutes with making the source (A)"
+    ),
+    "rds.replay": Row(
+        lambda _, details: details.get("hours", 0.0) / 10 * 60 * MINUTE, 0.7, True, "an hour of log in six minutes (A)"
+    ),
+    "rds.backing_up": Row(
+        lambda size, details: min(_backup(3)(size, details), 180 * MINUTE),
+        0.5,
+        True,
+        "reported: hours at size; shape (A)",
+    ),
+    "rds.full_speed": Row(
+        lambda size, _: size.size_gb / GB_LOADED_A_SECOND, 0.6, True, "EBS: 100 to 300 MiB a second are loaded lazily"
+    ),
+    "rds.backup_replication_lag": Row(_flat(5 * MINUTE), 0.4, True, "AWS: near real time, after each log file; (A)"),
+    "aurora.restore": Row(
+        lambda size, _: (12 + 20 * math.sqrt(size.size_gb / 100)) * MINUTE, 0.5, True, "AWS: a few hours; shape (A)"
+    ),
     "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),
 }
 

@@ -107,7 +107,8 @@ class SimulatedAWS:
 
     def _enter(self, stack: ExitStack) -> None:
         turns = Turns()
-        clock = passing.begin(stack, self._start, turns)
+        on_move: list[Callable[[datetime], None]] = []
+        clock = passing.begin(stack, self._start, turns, on_move)
         _seed_chance(stack, self._seed)
         draw = random.Random(f"{self._seed}/durations") if self._drawn else None
         simulation = Simulation(
@@ -118,6 +119,7 @@ class SimulatedAWS:
             iam_enforced=self._iam == "enforced",
             sessions_of_closed_accounts=self._closed_account_sessions,
             replica_source_kept_seconds=self._replica_source_kept_seconds,
+            on_move=on_move,
         )
         self._simulation = simulation
         self._faults = Faults(simulation)

@@ -19,11 +19,20 @@ from drills.errors import SimulatorError
 from drills.simulator.turns import Turns, handing_on
 
 
-def begin(stack: ExitStack, start: datetime, lock: Turns) -> SimulatedClock:
-    """A clock that the whole process follows, until the stack is unwound."""
+def begin(
+    stack: ExitStack, start: datetime, lock: Turns, on_move: list[Callable[[datetime], None]] | None = None
+) -> SimulatedClock:
+    """A clock that the whole process follows, until the stack is unwound. ``on_move``: told before it moves."""
+    watching = on_move if on_move is not None else []
     traveller = stack.enter_context(time_machine.travel(start, tick=False))
     moves: list[Callable[[datetime], None]] = [traveller.move_to]
-    clock = SimulatedClock(start, lambda to: moves[-1](to), lock)
+
+    def move(to: datetime) -> None:
+        for tell in watching:
+            tell(to)
+        moves[-1](to)
+
+    clock = SimulatedClock(start, move, lock)
     stack.callback(moves.append, _over)
     stack.enter_context(mock.patch.object(threading.Thread, "start", handing_on(threading.Thread.start)))
     stack.enter_context(mock.patch.object(time, "sleep", sleeping(clock.sleep)))

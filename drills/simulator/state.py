@@ -45,6 +45,8 @@ class Simulation:
     outages: list[Any] = field(default_factory=list)
     regions_down: set[str] = field(default_factory=set)
     closed: dict[str, datetime] = field(default_factory=dict)
+    on_move: list[Callable[[datetime], None]] = field(default_factory=list)
+    """Told each time to which the clock is about to move, while it still shows the one before."""
     on_region_down: list[Callable[[str], None]] = field(default_factory=list)
     on_region_up: list[Callable[[str], None]] = field(default_factory=list)
     on_account_closed: list[Callable[[str], None]] = field(default_factory=list)

@@ -7,6 +7,7 @@ from typing import Any
 
 from drills.simulator.rds import state
 from drills.simulator.rds.calls import Call, answering, page
+from drills.simulator.rds.states import new_instance as new_instance
 from drills.simulator.state import Simulation
 
 

@@ -32,6 +32,17 @@ def engine(make: Callable[[], Engine]) -> Engine:
     return _engine
 
 
+def the_engine() -> Engine:
+    """The engine of this simulation, started with its first database. Raises MissingExtra without its programs."""
+    return engine(_postgres)
+
+
+def _postgres() -> Engine:
+    from drills.simulator.postgres.engine import PostgresEngine
+
+    return PostgresEngine()
+
+
 def _end() -> None:
     global _databases, _engine
     if _engine is not None:

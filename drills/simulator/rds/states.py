@@ -1,0 +1,126 @@
+"""How instances and clusters go from one state to the next as simulated time passes.
+
+Source: RDS user guide, Viewing Amazon RDS DB instance status; Aurora user guide, Viewing DB cluster status. An outage
+of the region or the closing of the account holds what is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from drills.simulator.dynamodb import underway
+from drills.simulator.postgres.interface import Server
+from drills.simulator.rds import data_plane, parameters
+from drills.simulator.rds.model import Cluster, Held, Instance, Positions, Volume
+from drills.simulator.rds.state import databases
+from drills.simulator.state import current
+from drills.simulator.timing import Size
+
+Source = Callable[[], Server | None]
+"""Yields the running server of something new, at the moment its time has passed; None when that failed."""
+STOPPED_AT_MOST = timedelta(days=7)
+
+
+def new_instance(
+    instance: Instance, server: Source | None, *, seconds: float, full_speed_seconds: float | None = None
+) -> Instance:
+    """Register an instance in state ``creating``; it is there after ``seconds``.
+
+    ``server`` yields its running server then: created, restored or a standby; None for a member of an Aurora cluster,
+    which answers from its cluster's. Afterwards, with a backup retention, comes ``backing-up``, then ``available``.
+    ``full_speed_seconds``: how long after that moment what was restored is still loaded lazily.
+    """
+    instance.status = "creating"
+    databases().of(instance.account, instance.region).instances[instance.identifier] = instance
+    after(instance, seconds, lambda: _instance_is_there(instance, server, full_speed_seconds))
+    return instance
+
+
+def new_cluster(cluster: Cluster, server: Source, *, seconds: float) -> Cluster:
+    """Register a cluster in state ``creating``; it is ``available`` after ``seconds``.
+
+    ``server`` yields its running server then. It takes connections while a member of the cluster is there.
+    """
+    cluster.status = "creating"
+    databases().of(cluster.account, cluster.region).clusters[cluster.identifier] = cluster
+    after(cluster, seconds, lambda: _cluster_is_there(cluster, server))
+    return cluster
+
+
+def after(held: Held, seconds: float, action: Callable[[], None]) -> None:
+    """Do it after these seconds in which the region is up and the account open, unless it is being deleted by then."""
+    underway.later(
+        held.account, frozenset({held.region}), seconds, lambda: None if held.status == "deleting" else action()
+    )
+
+
+def become(held: Held, status: str) -> None:
+    """Take on a state, and let clients reach it or not accordingly."""
+    held.status = status
+    data_plane.settle(held)
+
+
+def size_of(held: Held) -> Size:
+    """How big what it holds really is; small ones count with their files' least."""
+    server = held.volume.server if held.volume is not None else None
+    return Size(data_plane.gigabytes(server) if server is not None else 0.0, 0)
+
+
+def _hold(held: Held, server: Server) -> None:
+    now = current().clock.now()
+    held.volume = Volume(server, Positions(), now)
+    held.volume.positions.note(now, server.position())
+    data_plane.watch()
+
+
+def _instance_is_there(instance: Instance, source: Source | None, full_speed_seconds: float | None) -> None:
+    if source is not None:
+        server = source()
+        if server is None:
+            become(instance, "failed")
+            return
+        _hold(instance, server)
+        parameters.apply_all(instance)
+    if full_speed_seconds is not None:
+        instance.full_speed_at = current().clock.now() + timedelta(seconds=full_speed_seconds)
+    if instance.volume is not None and instance.cluster is None and instance.backup_retention_days > 0:
+        become(instance, "backing-up")
+        _told(databases().on_serving, instance)
+        backing_up = current().begin("rds.backing_up", instance.arn, size_of(instance))
+        after(instance, backing_up.seconds, lambda: _available(instance))
+    else:
+        data_plane.settle(instance)
+        _told(databases().on_serving, instance)
+        _available(instance)
+
+
+def _available(instance: Instance) -> None:
+    become(instance, "available")
+    if instance.cluster is not None:
+        cluster = databases().of(instance.account, instance.region).clusters.get(instance.cluster)
+        if cluster is not None:
+            data_plane.settle(cluster)
+    first, instance.been_available = not instance.been_available, True
+    if first:
+        _told(databases().on_available, instance)
+
+
+def _cluster_is_there(cluster: Cluster, source: Source) -> None:
+    server = source()
+    if server is None:
+        become(cluster, "failed")
+        return
+    _hold(cluster, server)
+    parameters.apply_all(cluster)
+    cluster.been_available = True
+    cluster.status = "available"
+    _told(databases().on_serving, cluster)
+    _told(databases().on_available, cluster)
+    data_plane.settle(cluster)
+
+
+def _told(observers: list[Callable[[Held], None]], held: Held) -> None:
+    if held.volume is not None:
+        for tell in observers:
+            tell(held)

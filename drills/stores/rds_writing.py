@@ -1,0 +1,95 @@
+"""How records are written: many at a time by COPY, and one at a time in a transaction as the application does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from drills.stores import rds_sql as sql
+from drills.stores.rds_config import DatabaseConfig
+from drills.stores.rds_records import Aggregate, Row
+from drills.stores.rds_types import LARGE_OBJECT
+
+if TYPE_CHECKING:
+    from psycopg import Connection, Cursor
+
+BATCH = 2_000
+"""Records that are copied in and committed together."""
+STAGING = "drills_staging"
+
+
+def put_aggregate(cursor: Cursor, config: DatabaseConfig, rows: Aggregate) -> None:
+    """Make the rows of one record these, whether there are any yet; no more than statements, within a transaction."""
+    key = config.key_type.parameter(rows.key(config))
+    for table in reversed(config.children):
+        _delete(cursor, config, table, key)
+    root = config.root_rows
+    unlink = sql.unlink(config, config.root)
+    if unlink is not None:
+        cursor.execute(unlink, [key])
+    values = [type_.parameter(value) for type_, value in zip(root.columns.values(), rows.root, strict=True)]
+    cursor.execute(sql.update_root(config), [*values, key])
+    if cursor.rowcount == 0:
+        cursor.execute(sql.insert(config, config.root), values)
+    for table, found in zip(config.children, rows.children, strict=True):
+        types = sql.column_types(config, config.tables[table]).values()
+        statement = sql.insert(config, table)
+        for row in found:
+            cursor.execute(statement, [type_.parameter(value) for type_, value in zip(types, row, strict=True)])
+
+
+def delete_aggregate(cursor: Cursor, config: DatabaseConfig, key: str) -> None:
+    """Delete the rows of one record with their large objects; nothing happens where there are none."""
+    for table in reversed(config.children):
+        _delete(cursor, config, table, key)
+    _delete(cursor, config, config.root, key)
+
+
+def _delete(cursor: Cursor, config: DatabaseConfig, table: str, key: str) -> None:
+    unlink = sql.unlink(config, table)
+    if unlink is not None:
+        cursor.execute(unlink, [key])
+    cursor.execute(sql.delete(config, table), [key])
+
+
+def copy_aggregates(connection: Connection, config: DatabaseConfig, records: Iterable[Aggregate]) -> None:
+    """Write many records that are not there yet: table after table, and a commit for each batch."""
+    left = iter(records)
+    while batch := list(islice(left, BATCH)):
+        with connection.transaction(), connection.cursor() as cursor:
+            _copy(cursor, config, config.root, (rows.root for rows in batch))
+            for number, table in enumerate(config.children):
+                _copy(cursor, config, table, _rows_of(batch, number))
+
+
+def _rows_of(batch: Sequence[Aggregate], number: int) -> Iterator[Row]:
+    return (row for rows in batch for row in rows.children[number])
+
+
+def _copy(cursor: Cursor, config: DatabaseConfig, table: str, rows: Iterable[Row]) -> None:
+    types = sql.column_types(config, config.tables[table])
+    staged = any(type_.word == LARGE_OBJECT for type_ in types.values())
+    into = _staging(cursor, config, table) if staged else table
+    with cursor.copy(sql.copy_in(into, types)) as copy:
+        columns = list(types.values())
+        for row in rows:
+            copy.write_row([type_.parameter(value) for type_, value in zip(columns, row, strict=True)])
+    if staged:
+        made = ", ".join(
+            f'lo_from_bytea(0, "{name}")' if type_.word == LARGE_OBJECT else f'"{name}"' for name, type_ in types.items()
+        )
+        names = sql.name_list(types)
+        # A bytea that is null makes no large object, as lo_from_bytea is strict.
+        cursor.execute(f"INSERT INTO {sql.table_name(table)} ({names}) SELECT {made} FROM {STAGING}")
+        cursor.execute(f"DROP TABLE {STAGING}")
+
+
+def _staging(cursor: Cursor, config: DatabaseConfig, table: str) -> str:
+    """A temporary table in which what is to become large objects is bytea."""
+    types = sql.column_types(config, config.tables[table])
+    columns = ", ".join(
+        f'"{name}" {"bytea" if type_.word == LARGE_OBJECT else type_.sql}' for name, type_ in types.items()
+    )
+    cursor.execute(f"CREATE TEMPORARY TABLE {STAGING} ({columns}) ON COMMIT DROP")
+    return STAGING

@@ -99,6 +99,11 @@ def _backup(minutes: float) -> Callable[[Size, dict[str, float]], float]:
     return lambda size, _details: minutes * MINUTE + size.size_gb / GB_BACKED_UP_A_SECOND
 
 
+def _replica(size: Size, details: dict[str, float]) -> float:
+    copied = _backup(5)(size, details) if details.get("cross_region", 0.0) else 0.0
+    return _backup(3)(size, details) + copied + 12 * MINUTE
+
+
 def _flat(seconds: float) -> Callable[[Size, dict[str, float]], float]:
     return lambda _size, _details: seconds
 
@@ -158,6 +163,13 @@ ROWS: dict[str, Row] = {
     "aurora.restore": Row(
         lambda size, _: (12 + 20 * math.sqrt(size.size_gb / 100)) * MINUTE, 0.5, True, "AWS: a few hours; shape (A)"
     ),
+    "rds.replica": Row(_replica, 0.5, True, "a snapshot, for another region its copy, and a restore (A)"),
+    "rds.replica_lag": Row(_flat(1.0), 0.8, True, "AWS: usually seconds, without a promise; median (A)"),
+    "rds.promotion": Row(_flat(5 * MINUTE), 0.5, True, "AWS: several minutes; median (A)"),
+    "aurora.secondary": Row(_replica, 0.5, True, "as a replica in another region (A)"),
+    "aurora.global_lag": Row(_flat(0.5), 0.6, False, "AWS: typically under a second"),
+    "aurora.global_failover": Row(_flat(1.5 * MINUTE), 0.5, True, "AWS: minutes; median (A)"),
+    "aurora.failover": Row(_flat(30.0), 0.3, False, "AWS: typically within 30 seconds"),
     "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),
 }
 
@@ -176,3 +188,9 @@ class TimingModel:
         p95 = median * math.exp(Z95 * row.sigma)
         z = self._draw.gauss(0, 1) if self._draw else 0.0
         return Modelled(median * math.exp(row.sigma * z), median, p95, row.assumed)
+
+    def duration_by(self, chance: random.Random, operation: str, size: Size, **details: float) -> float:
+        """Seconds, drawn from a chance of the caller's own: how often it is asked changes no other duration."""
+        row = self._rows[operation]
+        z = chance.gauss(0, 1) if self._draw else 0.0
+        return row.median_seconds(size, details) * math.exp(row.sigma * z)

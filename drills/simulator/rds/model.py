@@ -126,6 +126,8 @@ class Instance(Held):
     """ARN of the source instance of a read replica."""
     replicas: list[str] = field(default_factory=list)
     """ARNs of its read replicas."""
+    replica_status: str | None = None
+    """Of a read replica: ``replicating``, or ``terminated`` when its source is gone."""
 
     @property
     def arn(self) -> str:
@@ -208,6 +210,16 @@ class AutomatedBackup:
     arn: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """A change of a global cluster's primary that is under way. ``status``: ``failing-over`` or ``switching-over``."""
+
+    status: str
+    from_arn: str
+    to_arn: str
+    data_loss_allowed: bool
+
+
 @dataclass(slots=True)
 class GlobalCluster:
     """An Aurora global database: lives in its account, whatever the region. ``members`` are cluster ARNs, the primary
@@ -223,8 +235,14 @@ class GlobalCluster:
     deletion_protection: bool = False
     storage_encrypted: bool = False
     members: list[str] = field(default_factory=list)
-    failover_state: str | None = None
+    failover: Failover | None = None
+    resyncing: set[str] = field(default_factory=set)
+    """ARNs of members that still have to be made anew from a new primary."""
     tags: Tags = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:rds::{self.account}:global-cluster:{self.identifier}"
 
 
 @dataclass(slots=True)

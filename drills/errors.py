@@ -9,7 +9,9 @@
     ├── ProtectionError           exit 4   a protection could not be set up, or a restore was refused
     │   └── PointUnreachable      a finding, not a crash: the recovery point cannot be reached by the responders
     ├── SimulatorError            exit 4   the simulated AWS was used in a way it cannot be
-    │   └── RealAWSRefused        a call would have left for the real AWS and was refused before it was sent
+    │   ├── RealAWSRefused        a call would have left for the real AWS and was refused before it was sent
+    │   └── EngineError           a database server behind simulated databases could not do what was asked
+    │       └── BeyondArchive     a restore was asked for a position that the archived log does not reach
     └── EvidenceError             exit 2   a drill's folder is incomplete or damaged; it cannot be judged
 """
 
@@ -59,6 +61,14 @@ class SimulatorError(DrillError):
 
 class RealAWSRefused(SimulatorError):
     """A call would have left for the real AWS (or another endpoint) and was refused before it was sent."""
+
+
+class EngineError(SimulatorError):
+    """A database server behind simulated databases could not do what was asked of it."""
+
+
+class BeyondArchive(EngineError):
+    """A restore was asked for a position that the archived log does not reach."""
 
 
 class EvidenceError(UsageError):

@@ -1,0 +1,183 @@
+"""The directory of this process in which all servers live, the user they run as, and the watchdog over both."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills.errors import EngineError
+from drills.simulator.postgres import watchdog
+
+LONGEST_FOLDER = 70
+"""Characters: the path of a Unix socket in it must stay below 104."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user that servers run as where this process is root: PostgreSQL refuses to run as root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+class Home:
+    """Removed with everything that runs in it when the process ends, however it ends."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.account = _unprivileged()
+        self.folder = _temporary(self.account)
+        self._dog = subprocess.Popen(
+            [sys.executable, "-I", "-S", watchdog.__file__, str(self.folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+            bufsize=0,
+        )
+        atexit.register(self._end)
+        os.register_at_fork(after_in_child=self._let_go)
+
+    def make_folder(self, path: Path) -> Path:
+        path.mkdir(mode=0o700)
+        self.give(path)
+        return path
+
+    def give(self, path: Path) -> None:
+        """Make a file or folder that this process made the servers' own."""
+        if self.account is not None:
+            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+
+    def start(self, command: Sequence[str | Path], output: Path, given: Path | None = None) -> subprocess.Popen[bytes]:
+        """Start a program as the servers' user; the watchdog knows of it until ``reaped``. Output is appended."""
+        with output.open("ab") as stream, open(given or os.devnull, "rb") as source:
+            self.give(output)
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=source,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.folder,
+                env=_environment(),
+                user=self.account.uid if self.account else None,
+                group=self.account.gid if self.account else None,
+                extra_groups=[] if self.account else None,
+            )
+        self._tell(f"+{process.pid}\n")
+        return process
+
+    def reaped(self, process: subprocess.Popen[bytes]) -> None:
+        self._tell(f"-{process.pid}\n")
+
+    def run(
+        self, command: Sequence[str | Path], output: Path, *, given: Path | None = None, timeout_seconds: float = 120
+    ) -> int:
+        """Run a program to its end with a file as its input; its exit code."""
+        process = self.start(command, output, given)
+        try:
+            return process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            self.reaped(process)
+
+    def _tell(self, line: str) -> None:
+        assert self._dog.stdin is not None
+        try:
+            self._dog.stdin.write(line.encode())
+        except BrokenPipeError as error:
+            raise EngineError(
+                "The watchdog over the simulated databases was ended from outside; without it servers could be left "
+                "behind. Start the drill again"
+            ) from error
+
+    def _let_go(self) -> None:
+        """A forked child must not keep the pipe open: the watchdog waits for its end."""
+        if self._dog.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._dog.stdin.close()
+        self._dog.returncode = self._dog.returncode or 0
+
+    def _end(self) -> None:
+        if self.pid == os.getpid() and self._dog.stdin is not None:
+            self._dog.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._dog.wait(watchdog.PATIENCE_SECONDS + 5)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+_home: Home | None = None
+
+
+def home() -> Home:
+    """This process's own; made when it is first needed."""
+    global _home
+    if _home is None or _home.pid != os.getpid():
+        _home = Home()
+    return _home
+
+
+def _unprivileged() -> Account | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(name, entry.pw_uid, entry.pw_gid)
+    raise EngineError(
+        "PostgreSQL does not run as root, and this system has neither a user postgres nor a user nobody to run it as. "
+        "Add one of them, or run the drill as another user"
+    )
+
+
+def _temporary(account: Account | None) -> Path:
+    """A fresh directory that the servers' user can get to. No mode of a directory that was there is changed."""
+    tried: list[str] = []
+    for parent in dict.fromkeys([tempfile.gettempdir(), "/tmp", "/var/tmp"]):
+        closed = _closed_to(account, Path(parent))
+        if closed is not None:
+            tried.append(f"{parent} ({closed} is closed to user {account.name if account else 'of this process'})")
+        elif len(parent) > LONGEST_FOLDER - 20:
+            tried.append(f"{parent} (too long for the path of a socket)")
+        else:
+            folder = Path(tempfile.mkdtemp(prefix="drills-pg-", dir=parent))
+            if account is not None:
+                os.chown(folder, account.uid, account.gid)
+            return folder
+    raise EngineError(
+        f"No temporary directory serves for database servers. Tried: {'; '.join(tried)}. "
+        "Set TMPDIR to a directory whose parents that user may enter"
+    )
+
+
+def _closed_to(account: Account | None, folder: Path) -> Path | None:
+    """The first of a folder and its parents that the account may not enter."""
+    if not folder.is_dir():
+        return folder
+    if account is None:
+        return None if os.access(folder, os.W_OK | os.X_OK) else folder
+    for one in [*reversed(folder.resolve().parents), folder.resolve()]:
+        status = one.stat()
+        own = 0o100 if status.st_uid == account.uid else 0o010 if status.st_gid == account.gid else 0o001
+        if not status.st_mode & own:
+            return one
+    return None
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what would steer PostgreSQL, in English and UTC."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    return {**kept, "LC_ALL": "C", "TZ": "UTC"}

@@ -1,0 +1,122 @@
+"""Images: copies of a server's files that never change."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drills.errors import EngineError
+from drills.simulator.postgres.files import copy_database
+from drills.simulator.postgres.home import Home
+from drills.simulator.postgres.interface import Position
+from drills.simulator.postgres.sessions import Session
+from drills.simulator.postgres.wal import SEGMENT, Log, lay, position_of
+
+MARGIN_NANOSECONDS = 50_000_000
+"""A file that was changed nearer than this to a copy of it may have changed after it with the same time on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Files that never change and from which a server's, where it has not written them, do not differ."""
+
+    data: Path
+    copied_at: int
+    """Nanoseconds, by the file system's clock, when the copying into it began."""
+
+    def unchanged(self, path: str, status: os.stat_result) -> Path | None:
+        if status.st_mtime_ns > self.copied_at - MARGIN_NANOSECONDS:
+            return None
+        file = self.data / path
+        try:
+            kept = file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        same = kept.st_mtime_ns == status.st_mtime_ns and kept.st_size == status.st_size
+        return file if same else None
+
+
+@dataclass(slots=True)
+class PostgresImage:
+    """``data`` and ``wal`` in one folder: what a server needs to start as of ``position``."""
+
+    folder: Path
+    position: Position
+    timeline: int
+    first_segment: int
+    size_bytes: int
+    base: Base
+    discarded: bool = field(default=False)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def wal(self) -> Path:
+        return self.folder / "wal"
+
+    def there(self) -> PostgresImage:
+        if self.discarded:
+            raise EngineError(f"The image in {self.folder} was discarded. Restore from one that is kept")
+        return self
+
+    def discard(self) -> None:
+        self.discarded = True
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def take(
+    session: Session, version: int, data: Path, log: Log, base: Base | None, folder: Path, home: Home
+) -> PostgresImage:
+    """Copy the files of a running server, as PostgreSQL's manual says for a low-level base backup."""
+    home.make_folder(folder)
+    begin, end = (
+        ("SELECT pg_backup_start('image', true)", "SELECT lsn::text, labelfile FROM pg_backup_stop(false)")
+        if version >= 15
+        else (
+            "SELECT pg_start_backup('image', true, false)",
+            "SELECT lsn::text, labelfile FROM pg_stop_backup(false, false)",
+        )
+    )
+    try:
+        copied_at = filesystem_time(folder)
+        session.row(begin)
+        size = copy_database(data, folder / "data", home, base.unchanged if base else lambda path, status: None)
+        lsn, label = session.row(end)
+        _write(folder / "data" / "backup_label", label, home)
+        position = position_of(lsn)
+        first, timeline = _start_of(label)
+        lay(log.segment, folder / "wal", timeline, first, position, home)
+    except BaseException:
+        # Closing the connection ends the backup in the server.
+        session.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return PostgresImage(folder, position, timeline, first, size, Base(folder / "data", copied_at))
+
+
+def filesystem_time(folder: Path) -> int:
+    """Nanoseconds, by the clock that stamps files there: it lags behind the process's by up to a tick."""
+    probe = folder / "now"
+    probe.touch()
+    stamped = probe.stat().st_mtime_ns
+    probe.unlink()
+    return stamped
+
+
+def _write(path: Path, content: str, home: Home) -> None:
+    path.write_text(content)
+    home.give(path)
+
+
+def _start_of(label: str) -> tuple[int, int]:
+    """The segment and timeline from which the log is needed."""
+    start = re.search(r"^START WAL LOCATION: ([0-9A-F]+/[0-9A-F]+)", label, re.MULTILINE)
+    timeline = re.search(r"^START TIMELINE: (\d+)", label, re.MULTILINE)
+    if start is None or timeline is None:
+        raise EngineError(f"PostgreSQL's backup label has no start: {label!r}. This version is not known to drills")
+    return position_of(start[1]) // SEGMENT, int(timeline[1])

@@ -85,7 +85,10 @@ class Server(Protocol):
     def set_password(self, credentials: Credentials) -> None: ...
 
     def set_parameters(self, parameters: dict[str, str]) -> list[str]:
-        """Apply server parameters; returns those that wait for a restart. Raises EngineError naming one it refuses."""
+        """Let the server have these parameters, and all others their defaults; returns those that wait for a restart.
+
+        Raises EngineError naming one it refuses; then nothing has changed.
+        """
         ...
 
     def standby(self) -> Standby:

@@ -37,7 +37,8 @@ def set_password(session: Session, credentials: Credentials) -> None:
 
 
 def set_parameters(session: Session, data: Path, parameters: dict[str, str]) -> list[str]:
-    """All or none. Raises EngineError naming the first that is refused."""
+    """All or none; those that are not named have their defaults again. Raises EngineError naming the first that is
+    refused."""
     from psycopg import sql
 
     reserved = sorted(RESERVED & parameters.keys())
@@ -45,6 +46,7 @@ def set_parameters(session: Session, data: Path, parameters: dict[str, str]) -> 
         raise EngineError(f"Parameter {reserved[0]} is the engine's own; it cannot be changed. Leave it out")
     file = data / "postgresql.auto.conf"
     before = file.read_bytes()
+    session.rows("ALTER SYSTEM RESET ALL")
     for name, value in sorted(parameters.items()):
         try:
             session.rows(

@@ -208,6 +208,12 @@ class AutomatedBackup:
     replicated_from: str | None = None
     """ARN of the source instance where this is a replica of another region's."""
     arn: str = ""
+    lag_seconds: float = 0.0
+    """How long after the source a replica has what was logged."""
+    cut: datetime | None = None
+    """Since when a replica hears nothing from its source."""
+    reached: Position | None = None
+    """How far the log reached when the newest image had been taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +278,8 @@ class Databases:
     """Told when an instance or cluster with a volume of its own has become available the first time."""
     on_deleting: list[Callable[[Held, bool], None]] = field(default_factory=list)
     """Told just before a volume goes, while its server runs; the flag: whether automated backups are deleted too."""
+    on_backed_up: list[Callable[[AutomatedBackup], None]] = field(default_factory=list)
+    """Told when an automated backup has one image more."""
     on_modified: list[Callable[[Held], None]] = field(default_factory=list)
     on_renamed: list[Callable[[Held, str], None]] = field(default_factory=list)
     """Told with the ARN it had before."""

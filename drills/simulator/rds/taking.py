@@ -79,16 +79,18 @@ def take(
         tags={**(held.tags if held.copy_tags_to_snapshot else {}), **tags},
     )
     kept(words, held.account, held.region)[identifier] = snapshot
-    if held.status == "available":
+    # Aurora's own backups go on beside everything else.
+    free = held.status == "available" and not (kind == "automated" and isinstance(held, Cluster))
+    if free:
         held.status = "backing-up"
-    later(held.account, frozenset({held.region}), modelled.seconds, lambda: _taken(snapshot, held))
+    later(held.account, frozenset({held.region}), modelled.seconds, lambda: _taken(snapshot, held, free))
     return snapshot
 
 
-def _taken(snapshot: Snapshot, held: Held) -> None:
+def _taken(snapshot: Snapshot, held: Held, was_free: bool) -> None:
     if snapshot.status == "creating":
         snapshot.status = "available" if keys.usable(snapshot.kms_key_id) else "failed"
-    if held.status == "backing-up":
+    if was_free and held.status == "backing-up":
         held.status = "available"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drills.simulator.postgres.home import Home
 
-NOT_COPIED = frozenset({"postmaster.pid", "postmaster.opts", "pg_internal.init", "backup_label.old"})
+NOT_COPIED = frozenset({"postmaster.pid", "postmaster.opts", "pg_internal.init", "backup_label.old", "standby.signal"})
 EMPTY = frozenset(
     {"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"}
 )

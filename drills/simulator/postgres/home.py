@@ -59,6 +59,11 @@ class Home:
         if self.account is not None:
             os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
+    def write(self, path: Path, content: str) -> None:
+        """A file of the servers' own."""
+        path.write_text(content)
+        self.give(path)
+
     def start(self, command: Sequence[str | Path], output: Path, given: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a program as the servers' user; the watchdog knows of it until ``reaped``. Output is appended."""
         with output.open("ab") as stream, open(given or os.devnull, "rb") as source:

@@ -5,18 +5,30 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 from drills.errors import EngineError
 from drills.simulator.postgres.files import copy_database
-from drills.simulator.postgres.home import Home
 from drills.simulator.postgres.interface import Position
+from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.sessions import Session
-from drills.simulator.postgres.wal import SEGMENT, Log, lay, position_of
+from drills.simulator.postgres.wal import SEGMENT, Log, lay, position_of, segment_name
 
 MARGIN_NANOSECONDS = 50_000_000
 """A file that was changed nearer than this to a copy of it may have changed after it with the same time on it."""
+
+
+CALLS: tuple[LiteralString, LiteralString] = (
+    "SELECT pg_backup_start('image', true)",
+    "SELECT lsn::text, labelfile FROM pg_backup_stop(false)",
+)
+OLD_CALLS: tuple[LiteralString, LiteralString] = (
+    "SELECT pg_start_backup('image', true, false)",
+    "SELECT lsn::text, labelfile FROM pg_stop_backup(false, false)",
+)
+"""As they are named before PostgreSQL 15."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,9 @@ class PostgresImage:
     first_segment: int
     size_bytes: int
     base: Base
-    discarded: bool = field(default=False)
+    line: Log
+    """The log of the server that it was taken of."""
+    discarded: bool = False
 
     @property
     def data(self) -> Path:
@@ -58,6 +72,9 @@ class PostgresImage:
     @property
     def wal(self) -> Path:
         return self.folder / "wal"
+
+    def segment(self, number: int) -> Path:
+        return self.wal / segment_name(self.timeline, number)
 
     def there(self) -> PostgresImage:
         if self.discarded:
@@ -69,34 +86,29 @@ class PostgresImage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def take(
-    session: Session, version: int, data: Path, log: Log, base: Base | None, folder: Path, home: Home
-) -> PostgresImage:
-    """Copy the files of a running server, as PostgreSQL's manual says for a low-level base backup."""
-    home.make_folder(folder)
-    begin, end = (
-        ("SELECT pg_backup_start('image', true)", "SELECT lsn::text, labelfile FROM pg_backup_stop(false)")
-        if version >= 15
-        else (
-            "SELECT pg_start_backup('image', true, false)",
-            "SELECT lsn::text, labelfile FROM pg_stop_backup(false, false)",
-        )
-    )
+def take(place: Place, session: Session, data: Path, log: Log, base: Base | None, applied: Position) -> PostgresImage:
+    """Copy the files of a running server, as PostgreSQL's manual says for a low-level base backup.
+
+    ``applied``: what the image must not be older than, which a standby's backup may be.
+    """
+    folder = place.home.make_folder(place.new_folder("i"))
+    begin, end = CALLS if place.version >= 15 else OLD_CALLS
     try:
         copied_at = filesystem_time(folder)
         session.row(begin)
-        size = copy_database(data, folder / "data", home, base.unchanged if base else lambda path, status: None)
+        unchanged = base.unchanged if base else lambda path, status: None
+        size = copy_database(data, folder / "data", place.home, unchanged)
         lsn, label = session.row(end)
-        _write(folder / "data" / "backup_label", label, home)
-        position = position_of(lsn)
+        place.home.write(folder / "data" / "backup_label", label)
+        position = max(position_of(lsn), applied)
         first, timeline = _start_of(label)
-        lay(log.segment, folder / "wal", timeline, first, position, home)
+        lay(log.segment, folder / "wal", timeline, first, position, place.home)
     except BaseException:
-        # Closing the connection ends the backup in the server.
+        # The end of the connection ends the backup in the server.
         session.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return PostgresImage(folder, position, timeline, first, size, Base(folder / "data", copied_at))
+    return PostgresImage(folder, position, timeline, first, size, Base(folder / "data", copied_at), log)
 
 
 def filesystem_time(folder: Path) -> int:
@@ -106,11 +118,6 @@ def filesystem_time(folder: Path) -> int:
     stamped = probe.stat().st_mtime_ns
     probe.unlink()
     return stamped
-
-
-def _write(path: Path, content: str, home: Home) -> None:
-    path.write_text(content)
-    home.give(path)
 
 
 def _start_of(label: str) -> tuple[int, int]:

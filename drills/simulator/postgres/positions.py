@@ -51,12 +51,12 @@ class Reach:
         """Where the next record would begin, once everything before it is in the files."""
         told = self._session.row("SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text")
         inserted, flushed = position_of(told[0]), position_of(told[1])
-        if flushed < _end_of_record(inserted):
+        if flushed < end_of_record(inserted):
             self._session.row("SELECT pg_logical_emit_message(true, 'drills', '')")
         return inserted
 
 
-def _end_of_record(start_of_next: Position) -> Position:
+def end_of_record(start_of_next: Position) -> Position:
     """Where the record before ends: a page's header may lie between."""
     within = start_of_next % PAGE
     return start_of_next - within if within <= 40 else start_of_next

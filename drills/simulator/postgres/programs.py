@@ -15,7 +15,7 @@ from drills.simulator.postgres.interface import Programs
 
 NEEDED = ("initdb", "postgres", "pg_waldump")
 OLDEST = 14
-"""What is needed of a server: ``wal_recycle`` and ``pg_switch_wal`` are older; roles such as pg_read_all_data are 14."""
+"""The major version that brought the last thing that is relied on: the roles pg_read_all_data and pg_write_all_data."""
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 
 

@@ -8,15 +8,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drills.errors import EngineError
 from drills.simulator.postgres import images, parameters
-from drills.simulator.postgres.home import Home
-from drills.simulator.postgres.interface import Address, Credentials, Position, Programs
+from drills.simulator.postgres.interface import Address, Credentials, Position
+from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.positions import Reach
 from drills.simulator.postgres.sessions import Session
 from drills.simulator.postgres.settings import start_arguments
@@ -29,20 +27,6 @@ if TYPE_CHECKING:
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.003
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What all servers of an engine share."""
-
-    home: Home
-    programs: Programs
-    version: int
-    """The major version."""
-    folder: Path
-    """The engine's; sockets lie in it."""
-    new_folder: Callable[[str], Path]
-    """A name within it that nothing has yet; the argument is its first letter."""
 
 
 class PostgresServer:
@@ -81,7 +65,7 @@ class PostgresServer:
             self._reap()
             arguments = start_arguments(self.data, self.address.port, self.place.folder, self.more_settings())
             told_before = self._told_bytes()
-            command = [self.place.programs.folder / "postgres", *arguments]
+            command = [str(self.place.programs.folder / "postgres"), *arguments]
             self._process = self.place.home.start(command, self._output)
             try:
                 self._await_start(self._process, told_before)
@@ -103,9 +87,8 @@ class PostgresServer:
     def image(self) -> PostgresImage:
         with self.lock:
             self._must_run()
-            place = self.place
-            folder = place.new_folder("i")
-            image = images.take(self.session, place.version, self.data, self.log, self._base, folder, place.home)
+            applied = self.position()
+            image = images.take(self.place, self.session, self.data, self.log, self._base, applied)
             self._base = image.base
             return image
 
@@ -120,9 +103,11 @@ class PostgresServer:
             return parameters.set_parameters(self.session, self.data, parameters_)
 
     def standby(self) -> PostgresStandby:
-        from drills.simulator.postgres.standby import follow
+        from drills.simulator.postgres.making import follow
 
-        return follow(self)
+        with self.lock:
+            self._must_run()
+            return follow(self)
 
     def destroy(self) -> None:
         with self.lock:
@@ -132,6 +117,11 @@ class PostgresServer:
             self._gone = True
             self.log.let_go()
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def move(self, port: int) -> None:
+        """To another port, as long as nobody knows the address."""
+        self.address = Address(self.address.host, port)
+        self.session = Session(self.place.folder, port, self.folder.name)
 
     def more_settings(self) -> dict[str, str]:
         """Settings of this start beside the engine's."""
@@ -169,9 +159,8 @@ class PostgresServer:
                 self.session.connection()
                 return
             time.sleep(POLL_SECONDS)
-        raise EngineError(
-            f"Database server {self.folder.name} was not ready after {START_SECONDS:.0f} s.{self._last_words(told_before)}"
-        )
+        words = self._last_words(told_before)
+        raise EngineError(f"Database server {self.folder.name} was not ready after {START_SECONDS:.0f} s.{words}")
 
     def _last_words(self, since: int) -> str:
         """What the server said at its end, for a message."""

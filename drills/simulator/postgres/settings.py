@@ -42,6 +42,7 @@ OWN = {
     "logging_collector": "off",
     "log_destination": "stderr",
     "wal_sender_timeout": "0",
+    "wal_receiver_timeout": "0",
     "max_wal_senders": "4",
     "hot_standby": "on",
     "hot_standby_feedback": "off",

@@ -1,8 +1,8 @@
 """The log of one server's line: a folder of segments that is the server's own ``pg_wal`` and its archive at once.
 
-Segments are never reused nor removed while the folder is there (``wal_recycle`` off, ``wal_keep_size`` without a bound),
-so nothing has to be copied to archive it, and what was acknowledged is in it at that moment. A finished segment never
-changes, so that others may link it.
+Segments are never reused nor removed while the folder is there (``wal_recycle`` off, ``wal_keep_size`` without a
+bound), so nothing has to be copied to archive it, and what was acknowledged is in it at that moment. A finished segment
+never changes, so that others may link it.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class Log:
         self.discarded = False
         self._home = home
         self._programs = programs
+        self._ended: dict[int, tuple[Position, int]] = {}
         self._known = 0
         """The newest position that is sure to be in it."""
         self._seen: tuple[str, int] | None = None
@@ -88,7 +89,19 @@ class Log:
         self._remove()
 
     def segment(self, number: int) -> Path:
-        return self.folder / segment_name(self.timeline, number)
+        return self.segment_of(self.timeline, number)
+
+    def segment_of(self, timeline: int, number: int) -> Path:
+        return self.folder / segment_name(timeline, number)
+
+    def switch(self, timeline: int, position: Position) -> None:
+        """Its server was promoted: from this position it writes another timeline."""
+        self._ended[self.timeline] = (position, timeline)
+        self.timeline = timeline
+
+    def end_of(self, timeline: int) -> tuple[Position, int] | None:
+        """Where a timeline ended and which one follows; None while it goes on."""
+        return self._ended.get(timeline)
 
     def _remove(self) -> None:
         if self.discarded and not self.in_use:
@@ -109,7 +122,13 @@ class Log:
         # Without an end the reader waits seconds for a segment after the last.
         end = (number_of(newest.name) + 1) * SEGMENT
         output = self.folder.with_name(f"{self.folder.name}.read")
-        reader = [self._programs.folder / "pg_waldump", "--path", self.folder, "--timeline", str(self.timeline)]
+        reader = [
+            str(self._programs.folder / "pg_waldump"),
+            "--path",
+            str(self.folder),
+            "--timeline",
+            str(self.timeline),
+        ]
         span = ["--quiet", "--start", text_of(self._known), "--end", text_of(end)]
         self._home.run([*reader, *span], output)
         stopped_at = STOPPED_AT.search(output.read_text(errors="replace"))

@@ -19,7 +19,6 @@ SERVING = frozenset(
         "renaming",
         "resetting-master-credentials",
         "storage-optimization",
-        "failing-over",
         "promoting",
         "upgrading",
     }
@@ -73,7 +72,7 @@ def settle(held: Held) -> None:
         server.start()
     elif server.running and not wanted:
         _note_last(held, server)
-        server.stop(at_once=True)
+        server.stop(at_once=disturbed(held.account, frozenset({held.region})))
 
 
 def serves(held: Held) -> bool:

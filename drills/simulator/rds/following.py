@@ -19,11 +19,22 @@ from drills.simulator import metrics
 from drills.simulator.dynamodb.underway import disturbed
 from drills.simulator.postgres.interface import Position, Server, Standby
 from drills.simulator.rds.model import Cluster, Held, Positions, Volume
+from drills.simulator.rds.state import databases
 from drills.simulator.state import Simulation, current
 from drills.simulator.timing import Size
 
 REPLICA_LAG = "rds.replica_lag"
 GLOBAL_LAG = "aurora.global_lag"
+READER_LAG = "aurora.reader_lag"
+METRICS = {
+    REPLICA_LAG: (("ReplicaLag", "Seconds", 1.0),),
+    GLOBAL_LAG: (
+        ("AuroraGlobalDBReplicationLag", "Milliseconds", 1_000.0),
+        ("AuroraGlobalDBRPOLag", "Milliseconds", 1_000.0),
+    ),
+    READER_LAG: (("AuroraReplicaLag", "Milliseconds", 1_000.0),),
+}
+"""By the row of the lag: the metrics, their units, and how many of these a second has."""
 MINUTE = timedelta(minutes=1)
 MINUTES_LOOKED_BACK = 3
 """What was written later does not arrive earlier. A lag of more than so many minutes is cut to them."""
@@ -125,7 +136,8 @@ def begin(simulation: Simulation) -> None:
 def follow(source: Held, target: Held, operation: str) -> Standby:
     """A standby of the source as it is now, for ``target``, to which from now on the log is sent."""
     simulation, volume = current(), source.volume
-    assert volume is not None and volume.server is not None
+    assert volume is not None
+    assert volume.server is not None
     standby = volume.server.standby()
     reached = volume.server.position()
     standby.let(reached)
@@ -172,6 +184,8 @@ def begin_line(held: Held, server: Server) -> None:
     held.volume.positions.note(now, server.position())
     for one in followers_of(held):
         one.volume = held.volume
+    for tell in databases().on_new_line:
+        tell(held)
 
 
 def arn_of(held: Held) -> str:
@@ -220,12 +234,6 @@ def _measure(simulation: Simulation) -> None:
 
 def _write(one: Following) -> None:
     account, region, name = one.target.account, one.target.region, one.target.identifier
-    if one.operation == GLOBAL_LAG:
-        dimensions = (("DBClusterIdentifier", name),)
-        for metric in ("AuroraGlobalDBReplicationLag", "AuroraGlobalDBRPOLag"):
-            metrics.count(account, region, "AWS/RDS", metric, dimensions, one.lag_seconds() * 1_000, "Milliseconds")
-    else:
-        lag_seconds = one.lag_seconds()
-        metrics.count(
-            account, region, "AWS/RDS", "ReplicaLag", (("DBInstanceIdentifier", name),), lag_seconds, "Seconds"
-        )
+    dimension = "DBClusterIdentifier" if isinstance(one.target, Cluster) else "DBInstanceIdentifier"
+    for metric, unit, per_second in METRICS[one.operation]:
+        metrics.count(account, region, "AWS/RDS", metric, ((dimension, name),), one.lag_seconds() * per_second, unit)

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from drills.clock import Event
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.postgres.interface import Archive
 from drills.simulator.rds import following
 from drills.simulator.rds.backup_shapes import shape
 from drills.simulator.rds.calls import Call, Refused, answering, page
-from drills.simulator.rds.model import AutomatedBackup, Cluster, Held, Volume
+from drills.simulator.rds.model import AutomatedBackup, Cluster, Held, Instance, Line, Volume
 from drills.simulator.rds.snapshot_words import CLUSTER, DB, kept
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import arn_of, image_of, remove, settings_of, take
@@ -30,45 +31,67 @@ _archives: dict[int, tuple[Volume, Archive]] = {}
 """Of volumes that are there, which go on writing them whether or not anything is backed up."""
 
 
+_turns: dict[int, Event] = {}
+
+
 # --- Beginning and ending --------------------------------------------------------------------------------------------
 
 
 def ensure(held: Held) -> None:
     """Back up what has a retention, beginning with an image as of now; not what has none, nor a standby."""
     volume = held.volume
-    if volume is None or volume.server is None:
+    if volume is None or volume.server is None or (isinstance(held, Instance) and held.cluster is not None):
         return
-    backups = databases().of(held.account, held.region).automated
-    there = backups.get(held.resource_id)
-    if held.backup_retention_days == 0 or following.following_of(held) is not None:
-        if there is not None and there.status == "active":
+    there = databases().of(held.account, held.region).automated.get(held.resource_id)
+    if held.backup_retention_days == 0:
+        if there is not None:
             drop(there)
+        return
+    if following.following_of(held) is not None:
         return
     if there is not None and there.positions is volume.positions:
         there.source, there.retention_days = settings_of(held), held.backup_retention_days
         prune(there)
         return
-    if there is not None:
-        drop(there)
     if id(volume) not in _archives:
         _archives[id(volume)] = (volume, databases().uses.hold(volume.server.archive))
+    archive = databases().uses.hold(volume.server.archive)
+    if there is not None:
+        _go_on(there, archive, volume)
+    backup = there if there is not None else _new(held, archive, volume)
+    _back_up(held, backup)
+    if isinstance(held, Cluster):
+        _begun(backup)  # What Aurora's storage writes is backed up as it is written.
+    _schedule(held, backup)
+
+
+def _new(held: Held, archive: Archive, volume: Volume) -> AutomatedBackup:
     backup = AutomatedBackup(
         account=held.account,
         region=held.region,
         source=settings_of(held),
         of="cluster" if isinstance(held, Cluster) else "db",
         status="creating",
-        archive=databases().uses.hold(volume.server.archive),
+        archive=archive,
         positions=volume.positions,
         retention_days=held.backup_retention_days,
         kms_key_id=held.kms_key_id,
         arn=new_arn(held, held.region),
     )
-    backups[held.resource_id] = backup
-    _back_up(held, backup)
-    if isinstance(held, Cluster):
-        _begun(backup)  # What Aurora's storage writes is backed up as it is written.
-    _schedule(held, backup)
+    databases().of(held.account, held.region).automated[held.resource_id] = backup
+    return backup
+
+
+def _go_on(backup: AutomatedBackup, archive: Archive, volume: Volume) -> None:
+    """Another server has taken the place of the one that was backed up; what that one wrote can still be restored."""
+    backup.earlier.append(Line(backup.archive, backup.positions, backup.images))
+    backup.archive, backup.positions, backup.images = archive, volume.positions, []
+    backup.reached = None
+
+
+def lines(backup: AutomatedBackup) -> list[Line]:
+    """All of its lines, oldest first."""
+    return [*backup.earlier, Line(backup.archive, backup.positions, backup.images)]
 
 
 def new_arn(held: Held, region: str) -> str:
@@ -79,16 +102,21 @@ def new_arn(held: Held, region: str) -> str:
 
 def drop(backup: AutomatedBackup) -> None:
     """Take it away with its images, its log and the automated snapshots."""
-    uses = databases().uses
     databases().of(backup.account, backup.region).automated.pop(backup.source.resource_id, None)
-    for _, image in backup.images:
-        uses.let_go(image)
-    backup.images.clear()
-    uses.let_go(backup.archive)
+    for line in lines(backup):
+        _let_go(line)
+    backup.earlier.clear()
+    backup.images = []
     backup.status = "deleted"
     if backup.replicated_from is None:
         for snapshot in list(_automated_snapshots(backup)):
             remove(snapshot)
+
+
+def _let_go(line: Line) -> None:
+    for _, image in line.images:
+        databases().uses.let_go(image)
+    databases().uses.let_go(line.archive)
 
 
 def deleting(held: Held, with_backups: bool) -> None:
@@ -171,10 +199,14 @@ def _begun(backup: AutomatedBackup) -> None:
 
 
 def _schedule(held: Held, backup: AutomatedBackup) -> None:
+    """Its next turn, once: whatever was scheduled before for the same backup is taken back."""
+    earlier = _turns.pop(id(backup), None)
+    if earlier is not None:
+        earlier.cancel()
+    where = frozenset({held.region})
     due = _next_turn(held, current().clock.now())
-    current().clock.call_at(
-        due, lambda: later(held.account, frozenset({held.region}), 0.0, lambda: _turn(held, backup))
-    )
+    event = current().clock.call_at(due, lambda: later(held.account, where, 0.0, lambda: _turn(held, backup)))
+    _turns[id(backup)] = event
 
 
 def _turn(held: Held, backup: AutomatedBackup) -> None:
@@ -182,7 +214,6 @@ def _turn(held: Held, backup: AutomatedBackup) -> None:
     if backup.status not in ("creating", "active") or volume is None or volume.server is None:
         return
     if volume.positions is not backup.positions:
-        ensure(held)
         return
     if held.status not in NOT_BACKED_UP and not held.status.startswith("inaccessible"):
         _back_up(held, backup)
@@ -202,13 +233,20 @@ def _next_turn(held: Held, now: datetime) -> datetime:
 def prune(backup: AutomatedBackup) -> None:
     """Let go of what is older than the retention, but for the image that its oldest moment is restored from."""
     limit = (backup.ended or current().clock.now()) - timedelta(days=backup.retention_days)
-    while len(backup.images) > 1 and backup.images[1][0] <= limit:
-        databases().uses.let_go(backup.images.pop(0)[1])
+    while sum(len(line.images) for line in lines(backup)) > 1 and _second(backup) <= limit:
+        oldest = lines(backup)[0]
+        databases().uses.let_go(oldest.images.pop(0)[1])
+        if not oldest.images and backup.earlier:
+            _let_go(backup.earlier.pop(0))
     if backup.replicated_from is None:
         snapshots = sorted(_automated_snapshots(backup), key=lambda one: one.created)
         for snapshot in snapshots[:-1]:
             if snapshot.created <= limit:
                 remove(snapshot)
+
+
+def _second(backup: AutomatedBackup) -> datetime:
+    return [at for line in lines(backup) for at, _ in line.images][1]
 
 
 def _automated_snapshots(backup: AutomatedBackup) -> Iterator[Any]:
@@ -223,11 +261,11 @@ def _automated_snapshots(backup: AutomatedBackup) -> Iterator[Any]:
 
 def window(backup: AutomatedBackup) -> tuple[datetime, datetime] | None:
     """The oldest and the newest moment that can be restored; None until the first image is there."""
-    if backup.status == "creating" or not backup.images:
+    first = next((at for line in lines(backup) for at, _ in line.images), None)
+    if backup.status == "creating" or first is None:
         return None
     now = current().clock.now()
     end = min(moment for moment in (now, backup.ended, backup.cut) if moment is not None)
-    first = backup.images[0][0]
     latest = max(first, _last_saved(backup, end - timedelta(seconds=backup.lag_seconds)))
     return max(first, min(latest, now - timedelta(days=backup.retention_days))), latest
 
@@ -337,10 +375,12 @@ def _replications(backup: AutomatedBackup) -> list[str]:
 def begin(_: Simulation) -> None:
     """Follow the databases of this simulation."""
     _archives.clear()
+    _turns.clear()
     observed = databases()
     observed.on_serving.append(ensure)
     observed.on_available.append(available)
     observed.on_modified.append(ensure)
+    observed.on_new_line.append(ensure)
     observed.on_deleting.append(deleting)
     observed.on_renamed.append(renamed)
 

@@ -187,6 +187,15 @@ class Snapshot:
 
 
 @dataclass(slots=True)
+class Line:
+    """What one server wrote, from its beginning to when another took its place: images, and the log between them."""
+
+    archive: Archive
+    positions: Positions
+    images: list[tuple[datetime, Image]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class AutomatedBackup:
     """The images and the log of one volume, from which any second of its window can be restored.
 
@@ -212,6 +221,8 @@ class AutomatedBackup:
     """How long after the source a replica has what was logged."""
     cut: datetime | None = None
     """Since when a replica hears nothing from its source."""
+    earlier: list[Line] = field(default_factory=list)
+    """Of servers whose place another has taken, such as the writer's before a failover; oldest first."""
     reached: Position | None = None
     """How far the log reached when the newest image had been taken."""
 
@@ -280,10 +291,14 @@ class Databases:
     """Told just before a volume goes, while its server runs; the flag: whether automated backups are deleted too."""
     on_backed_up: list[Callable[[AutomatedBackup], None]] = field(default_factory=list)
     """Told when an automated backup has one image more."""
+    on_new_line: list[Callable[[Held], None]] = field(default_factory=list)
+    """Told when another server has taken the place of its former one: promoted, or failed over to."""
     on_modified: list[Callable[[Held], None]] = field(default_factory=list)
     on_renamed: list[Callable[[Held, str], None]] = field(default_factory=list)
     """Told with the ARN it had before."""
 
+    final_snapshot: Callable[[Held, str, Tags], Snapshot] | None = None
+    """Takes a manual snapshot of what is about to go or to stop; its name has been checked by then."""
     uses: Uses = field(default_factory=Uses)
     failing_copies: list[Callable[[Snapshot], bool]] = field(default_factory=list)
     """Asked as a copy of a snapshot ends: one that says so makes it fail, as copies on AWS do now and then."""

@@ -123,7 +123,12 @@ def not_found(words: Words, identifier: str) -> Refused:
 
 
 def check_new(call: Call, words: Words, identifier: str) -> str:
-    """The identifier as AWS stores it, if a manual snapshot of that name may be made. Raises Refused."""
+    """The identifier as AWS stores it, if the caller may make a manual snapshot of that name. Raises Refused."""
+    return check_name(words, call.account, call.region, identifier)
+
+
+def check_name(words: Words, account: str, region: str, identifier: str) -> str:
+    """As ``check_new``, of this account and region."""
     if len(identifier) > LONGEST_NAME or NAME.fullmatch(identifier) is None:
         raise Refused(
             "InvalidParameterValue",
@@ -131,7 +136,7 @@ def check_new(call: Call, words: Words, identifier: str) -> str:
             "contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two "
             "consecutive hyphens.",
         )
-    there = kept(words, call.account, call.region)
+    there = kept(words, account, region)
     if identifier.lower() in there:
         raise Refused(
             words.exists,

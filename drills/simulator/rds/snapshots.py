@@ -10,9 +10,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.rds.calls import Call, Refused, answering, page
-from drills.simulator.rds.model import Snapshot
+from drills.simulator.rds.model import Cluster, Held, Snapshot, Tags
 from drills.simulator.rds.snapshot_shapes import shape
-from drills.simulator.rds.snapshot_words import CLUSTER, DB, Words, check_new, every, named, not_found, tags_of
+from drills.simulator.rds.snapshot_words import (
+    CLUSTER,
+    DB,
+    Words,
+    check_name,
+    check_new,
+    every,
+    named,
+    not_found,
+    tags_of,
+)
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import arn_of, remove, take
 from drills.simulator.state import Simulation
@@ -36,6 +46,12 @@ def create_db_snapshot(call: Call) -> Mapping[str, Any]:
             f"Cannot create a snapshot because the database instance {name} is not currently in the available state.",
         )
     return {"DBSnapshot": shape(call, take(instance, identifier, "manual", tags_of(call)))}
+
+
+def final(held: Held, identifier: str, tags: Tags) -> Snapshot:
+    """The last snapshot of what is about to go or to stop. Raises Refused for a name that may not be taken."""
+    words = CLUSTER if isinstance(held, Cluster) else DB
+    return take(held, check_name(words, held.account, held.region, identifier), "manual", tags)
 
 
 def create_db_cluster_snapshot(call: Call) -> Mapping[str, Any]:
@@ -141,7 +157,8 @@ def _passes(snapshot: Snapshot, words: Words, one: Mapping[str, Any]) -> bool:
 
 
 def begin(_: Simulation) -> None:
-    """Snapshots are kept with the databases."""
+    """Snapshots are kept with the databases; whoever deletes or stops one may ask for a last snapshot."""
+    databases().final_snapshot = final
 
 
 OPERATIONS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import shutil
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills.errors import EngineError
-from drills.simulator.postgres import making, parameters, programs, settings
+from drills.simulator.postgres import extensions, making, parameters, programs, settings
 from drills.simulator.postgres.files import copy_file
 from drills.simulator.postgres.home import Home, home
 from drills.simulator.postgres.images import Base, PostgresImage, filesystem_time
@@ -41,13 +42,16 @@ class PostgresEngine:
 
     def __init__(self) -> None:
         require_psycopg()
-        self.programs = programs.find()
+        self._home = home()
+        self.programs = self._home.reachable(programs.find())
         self.version = programs.version_of(self.programs)
         self._numbers = itertools.count(1)
-        self._home = home()
         self.folder = self._home.make_folder(_unused(self._home.folder, "e"))
-        self._place = Place(self._home, self.programs, self.version, self.folder, self.new_folder)
+        major = int(self.version.partition(".")[0])
+        more = extensions.opened(self.programs, major, self.new_folder("x"), self._home)
+        self._place = Place(self._home, self.programs, self.version, self.folder, self.new_folder, more)
         self._closed = False
+        atexit.register(self.close)
 
     def new_folder(self, letter: str) -> Path:
         return self.folder / f"{letter}{next(self._numbers)}"
@@ -78,6 +82,7 @@ class PostgresEngine:
         if self._closed or self._home.pid != os.getpid():
             return
         self._closed = True
+        atexit.unregister(self.close)
         for server in self._place.servers:
             server.log.discard()
             server.destroy()

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from drills.errors import EngineError
 from drills.simulator.postgres import watchdog
+from drills.simulator.postgres.interface import Programs
+from drills.simulator.postgres.programs import PACKAGE
 
 LONGEST_FOLDER = 70
 """Characters: the path of a Unix socket in it must stay below 104."""
@@ -48,6 +50,27 @@ class Home:
         )
         atexit.register(self._end)
         os.register_at_fork(after_in_child=self._let_go)
+
+    def reachable(self, programs: Programs) -> Programs:
+        """Programs that the servers' user may run: in a checkout that is closed to it, a package is copied here."""
+        closed = _closed_to(self.account, programs.folder)
+        if closed is None:
+            return programs
+        user = self.account.name if self.account else "of this process"
+        if programs.found != PACKAGE:
+            raise EngineError(
+                f"PostgreSQL of {programs.found} lies in {programs.folder}, and {closed} is closed to user {user}, as "
+                "which servers run. Open it to that user, or set PGBIN to another PostgreSQL"
+            )
+        package = programs.folder.parent.parent
+        copy = self.folder / "p"
+        if not copy.exists():
+            copy.mkdir(mode=0o755)
+            self.give(copy)
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                if part.exists():
+                    shutil.copytree(part, copy / part.name, ignore=shutil.ignore_patterns("include", "*.a", "doc"))
+        return Programs(copy / package.name / "pginstall" / "bin", programs.found)
 
     def make_folder(self, path: Path) -> Path:
         path.mkdir(mode=0o700)
@@ -173,7 +196,7 @@ def _closed_to(account: Account | None, folder: Path) -> Path | None:
     if not folder.is_dir():
         return folder
     if account is None:
-        return None if os.access(folder, os.W_OK | os.X_OK) else folder
+        return None if os.access(folder, os.X_OK) else folder
     for one in [*reversed(folder.resolve().parents), folder.resolve()]:
         status = one.stat()
         own = 0o100 if status.st_uid == account.uid else 0o010 if status.st_gid == account.gid else 0o001

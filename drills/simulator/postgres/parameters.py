@@ -36,7 +36,7 @@ def set_password(session: Session, credentials: Credentials) -> None:
     session.rows(sql.SQL("ALTER ROLE {} PASSWORD {}").format(user, _hashed(session, credentials)))
 
 
-def set_parameters(session: Session, data: Path, parameters: dict[str, str]) -> list[str]:
+def apply(session: Session, data: Path, parameters: dict[str, str]) -> list[str]:
     """All or none; those that are not named have their defaults again. Raises EngineError naming the first that is
     refused."""
     from psycopg import sql

@@ -24,6 +24,8 @@ class Place:
     """The engine's; sockets lie in it."""
     new_folder: Callable[[str], Path]
     """A path within it that nothing has yet: the argument and a number."""
+    settings: dict[str, str]
+    """Of every start, beside those that are the same everywhere."""
     servers: list[PostgresServer] = field(default_factory=list)
     """All that were made, the destroyed ones too."""
 

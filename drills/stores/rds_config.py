@@ -96,7 +96,9 @@ class Rows(Checked):
     def _one_or_the_other(self) -> Rows:
         given = [name for name, value in (("of", self.of), ("by", self.by), ("as", self.as_)) if value]
         if self.key is not None and (given or self.order):
-            raise ValueError(f"expected key (of the root) or of, by and as, found key beside {given[0] if given else 'order'}")
+            raise ValueError(
+                f"expected key (of the root) or of, by and as, found key beside {given[0] if given else 'order'}"
+            )
         if self.key is None and len(given) < 3:
             missing = [name for name in ("of", "by", "as") if name not in given]
             found = f"without {' and '.join(missing)}" if given else "neither"
@@ -104,7 +106,9 @@ class Rows(Checked):
         if self.key is not None:
             type_ = self.columns.get(self.key)
             if type_ is None:
-                raise ValueError(f"expected the key {self.key!r} among the columns{did_you_mean(self.key, self.columns)}")
+                raise ValueError(
+                    f"expected the key {self.key!r} among the columns{did_you_mean(self.key, self.columns)}"
+                )
             if type_.word not in KEY_TYPES or type_.array:
                 raise ValueError(f"expected a key of type {', '.join(KEY_TYPES)}, found {type_.sql} for {self.key!r}")
         return self
@@ -113,7 +117,7 @@ class Rows(Checked):
 class DatabaseConfig(Checked):
     """One database, as the estate file describes it."""
 
-    engine: Literal["postgres", "aurora-postgresql"] = POSTGRES
+    engine: Literal["postgres", "aurora-postgresql"] = "postgres"
     engine_version: Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")] | None = None
     instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")] = "db.t4g.medium"
     storage_gb: Annotated[int, Field(ge=20, le=65_536)] = 20
@@ -186,7 +190,9 @@ class DatabaseConfig(Checked):
             raise ValueError(f"table {name!r}: expected it to be of the root {self.root!r}, found of {rows.of!r}")
         for column in rows.by_names:
             if column in rows.columns:
-                raise ValueError(f"table {name!r}: expected by and columns to name columns once, found {column!r} in both")
+                raise ValueError(
+                    f"table {name!r}: expected by and columns to name columns once, found {column!r} in both"
+                )
         for column in rows.by_names[1:]:
             if column not in root.columns:
                 raise ValueError(
@@ -196,9 +202,13 @@ class DatabaseConfig(Checked):
         if rows.order is not None and (
             rows.order not in rows.columns or rows.columns[rows.order].word not in INTEGER_BYTES
         ):
-            raise ValueError(f"table {name!r}: expected order to name one of its columns, of whole numbers, found {rows.order!r}")
+            raise ValueError(
+                f"table {name!r}: expected order to name one of its columns, of whole numbers, found {rows.order!r}"
+            )
         if rows.order is None:
-            raise ValueError(f"table {name!r}: expected order, the column that says in which order its rows come, found none")
+            raise ValueError(
+                f"table {name!r}: expected order, the column that says in which order its rows come, found none"
+            )
         if rows.as_ in names:
             raise ValueError(f"table {name!r}: expected a name of its own in as, found {rows.as_!r} taken")
         names.append(str(rows.as_))

@@ -30,6 +30,12 @@ def read_records(connection: Connection, config: DatabaseConfig) -> Iterator[Obs
                 yield _observed(bytes(line))
 
 
+def read_one(connection: Connection, config: DatabaseConfig, key: str) -> Observed | None:
+    """The record of one key, None where there is none."""
+    row = connection.execute(sql.inventory(config, one=True), [config.key_type.parameter(key)]).fetchone()
+    return None if row is None else Observed(str(row[0]), str(row[1]).encode())
+
+
 def _observed(line: bytes) -> Observed:
     key, _, item = line[:-1].partition(b"\t")
     if b"\\" in line:

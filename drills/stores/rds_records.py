@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from drills.history import canonical
@@ -46,7 +47,7 @@ def aggregate(config: DatabaseConfig, record: Mapping[str, Any]) -> Aggregate:
     known = (*config.root_rows.columns, *(str(rows.as_) for rows in config.children.values()))
     _refuse_unknown(record, known, "")
     root = tuple(type_.settled(record.get(name), name) for name, type_ in config.root_rows.columns.items())
-    at = {name: value for name, value in zip(config.root_rows.columns, root, strict=True)}
+    at = dict(zip(config.root_rows.columns, root, strict=True))
     children = tuple(tuple(_rows(config, rows, record, at)) for rows in config.children.values())
     return Aggregate(root, children)
 
@@ -55,7 +56,8 @@ def _refuse_unknown(record: Mapping[str, Any], known: Sequence[str], within: str
     for name in record:
         if name not in known and not name.startswith("_"):
             raise ValueError(
-                f"there is no column for {within + name!r}{did_you_mean(name, known)}; begin it with _ to make others from"
+                f"there is no column for {within + name!r}{did_you_mean(name, known)}; begin it with _ "
+                "to make others from"
             )
 
 
@@ -73,9 +75,11 @@ def _rows(config: DatabaseConfig, rows: Rows, record: Mapping[str, Any], root: M
         numbered = {rows.order: number, **one}
         found.append(tuple(type_.settled(numbered.get(name), within + name) for name, type_ in rows.columns.items()))
     found.sort(key=lambda row: row[order])
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         if before[order] == after[order]:
-            raise ValueError(f"{rows.as_!r}: expected rows that differ in {rows.order!r}, found two with {after[order]}")
+            raise ValueError(
+                f"{rows.as_!r}: expected rows that differ in {rows.order!r}, found two with {after[order]}"
+            )
     return ((*by, *row) for row in found)
 
 

@@ -64,20 +64,21 @@ def unlink(config: DatabaseConfig, table: str) -> str | None:
     )
 
 
-def inventory(config: DatabaseConfig) -> str:
-    """Every record: its key as text and its canonical JSON, in the order of the keys' bytes."""
+def inventory(config: DatabaseConfig, *, one: bool = False) -> str:
+    """Every record: its key as text and its canonical JSON, in the order of the keys' bytes; or one, by its key."""
     parts: dict[str, str] = {name: type_.expression(f'r."{name}"') for name, type_ in config.root_rows.columns.items()}
     joins = []
     for number, (name, rows) in enumerate(config.children.items()):
         row = _object({column: type_.expression(f'c."{column}"') for column, type_ in rows.columns.items()})
         joins.append(
             f'LEFT JOIN (SELECT c."{rows.by_names[0]}" AS k, string_agg({row}, \',\' ORDER BY c."{rows.order}") AS j '
-            f"FROM {table_name(name)} AS c GROUP BY 1) AS c{number} ON c{number}.k = r.\"{config.key}\""
+            f'FROM {table_name(name)} AS c GROUP BY 1) AS c{number} ON c{number}.k = r."{config.key}"'
         )
         parts[str(rows.as_)] = f"'[' || coalesce(c{number}.j, '') || ']'"
     key = f'r."{config.key}"::text'
+    chosen = f'WHERE r."{config.key}" = %s::{config.key_type.sql} ' if one else ""
     return (
-        f"SELECT {key}, {_object(parts)} FROM {table_name(config.root)} AS r {' '.join(joins)} "
+        f"SELECT {key}, {_object(parts)} FROM {table_name(config.root)} AS r {' '.join(joins)} {chosen}"
         f'ORDER BY {key} COLLATE "C"'
     )
 
@@ -91,7 +92,7 @@ def _object(expressions: Mapping[str, str]) -> str:
 
 
 def declared(config: DatabaseConfig, table: str) -> tuple[str, str]:
-    """Two queries without rows: the columns of a table as they are, and as the config says. They must agree in types."""
+    """Two queries without rows: the columns of a table as they are, and as the config says."""
     types = column_types(config, config.tables[table])
     casts = ", ".join(f'NULL::{type_.sql} AS "{name}"' for name, type_ in types.items())
     return f"SELECT {name_list(types)} FROM {table_name(table)} LIMIT 0", f"SELECT {casts} LIMIT 0"

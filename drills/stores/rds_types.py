@@ -93,11 +93,13 @@ class Type:
         return [None if member is None else self._one(member, f"{name}[{n}]") for n, member in enumerate(value)]
 
     def _one(self, value: Any, name: str) -> Settled:
-        settle = SETTLE.get(self.word, _text)
+        settle: Callable[[Type, Any], Settled] = SETTLE.get(self.word, _text)
         try:
             return settle(self, value)
         except _Unfit as error:
-            raise ValueError(f"{name!r}: expected {error.expected} for the type {self.sql}, found {error.found}") from None
+            raise ValueError(
+                f"{name!r}: expected {error.expected} for the type {self.sql}, found {error.found}"
+            ) from None
 
     def json(self, value: Settled) -> JSON:
         """What a settled value is in the canonical JSON."""
@@ -228,9 +230,7 @@ def float_text(number: float, single: bool = False) -> str:
     if number == 0:
         return "-0" if str(number).startswith("-") else "0"
     below, above = _middles(number, single)
-    digits = next(
-        text for n in range(17) if below < Fraction(text := f"{number:.{n}e}") < above
-    )
+    digits = next(text for n in range(17) if below < Fraction(text := f"{number:.{n}e}") < above)
     mantissa, _, exponent = digits.partition("e")
     power = int(exponent)
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
@@ -243,11 +243,15 @@ def _middles(number: float, single: bool) -> tuple[Fraction, Fraction]:
     """Halfway to the neighbours below and above."""
     if single:
         (bits,) = struct.unpack("i", struct.pack("f", abs(number)))
-        near = [Fraction(struct.unpack("f", struct.pack("i", bits + step))[0]) if bits + step < 0x7F800000 else None
-                for step in (-1, 1)]
+        near = [
+            Fraction(struct.unpack("f", struct.pack("i", bits + step))[0]) if bits + step < 0x7F800000 else None
+            for step in (-1, 1)
+        ]
     else:
-        near = [Fraction(one) if isfinite(one) else None for one in
-                (nextafter(abs(number), 0.0), nextafter(abs(number), inf))]
+        near = [
+            Fraction(one) if isfinite(one) else None
+            for one in (nextafter(abs(number), 0.0), nextafter(abs(number), inf))
+        ]
     here = Fraction(abs(number))
     low = (here + (near[0] or 0)) / 2
     high = (here + near[1]) / 2 if near[1] is not None else here + (here - low)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from drills.model import Location
+from drills.site import Site
+from drills.stores import Refused
 from drills.stores import rds_sql as sql
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_records import Aggregate, Row
+from drills.stores.rds_sessions import driver, drop, kept
 from drills.stores.rds_types import LARGE_OBJECT
 
 if TYPE_CHECKING:
@@ -17,6 +22,50 @@ if TYPE_CHECKING:
 BATCH = 2_000
 """Records that are copied in and committed together."""
 STAGING = "drills_staging"
+
+
+@contextmanager
+def transaction(site: Site, at: Location) -> Iterator[Cursor]:
+    """One transaction over the site's connection, as the application's role; ends once COMMIT is acknowledged.
+
+    Raises Refused for whatever happened before COMMIT was sent, and where the server refused that: then nothing was
+    written. psycopg's own error says that the answer to COMMIT was lost: nobody knows what became of it.
+    """
+    errors = driver().Error
+    connection = kept(site, at)
+    cursor = connection.cursor()
+    try:
+        cursor.execute("BEGIN")
+        become_application(cursor, site.store.config)
+        yield cursor
+    except BaseException as error:
+        _take_back(site, at, cursor)
+        if isinstance(error, errors):
+            raise Refused(f"{at.name}: the server refused a write before it was committed: {error}") from error
+        raise
+    try:
+        cursor.execute("COMMIT")
+    except errors as error:
+        # A FATAL error, or none of the server's, may have come after it was committed.
+        if error.diag.severity_nonlocalized != "ERROR":
+            drop(site, at)
+            raise
+        _take_back(site, at, cursor)
+        raise Refused(f"{at.name}: the server refused to commit a write: {error}") from error
+
+
+def become_application(cursor: Cursor, config: DatabaseConfig) -> None:
+    """For the rest of the transaction, have the rights that the application has."""
+    if config.application is not None:
+        cursor.execute(f'SET LOCAL ROLE "{config.application}"')
+
+
+def _take_back(site: Site, at: Location, cursor: Cursor) -> None:
+    """Roll back; a connection that cannot even do that is closed, which has the server do it."""
+    with suppress(driver().Error):
+        cursor.execute("ROLLBACK")
+        return
+    drop(site, at)
 
 
 def put_aggregate(cursor: Cursor, config: DatabaseConfig, rows: Aggregate) -> None:
@@ -58,6 +107,7 @@ def copy_aggregates(connection: Connection, config: DatabaseConfig, records: Ite
     left = iter(records)
     while batch := list(islice(left, BATCH)):
         with connection.transaction(), connection.cursor() as cursor:
+            become_application(cursor, config)
             _copy(cursor, config, config.root, (rows.root for rows in batch))
             for number, table in enumerate(config.children):
                 _copy(cursor, config, table, _rows_of(batch, number))
@@ -77,7 +127,8 @@ def _copy(cursor: Cursor, config: DatabaseConfig, table: str, rows: Iterable[Row
             copy.write_row([type_.parameter(value) for type_, value in zip(columns, row, strict=True)])
     if staged:
         made = ", ".join(
-            f'lo_from_bytea(0, "{name}")' if type_.word == LARGE_OBJECT else f'"{name}"' for name, type_ in types.items()
+            f'lo_from_bytea(0, "{name}")' if type_.word == LARGE_OBJECT else f'"{name}"'
+            for name, type_ in types.items()
         )
         names = sql.name_list(types)
         # A bytea that is null makes no large object, as lo_from_bytea is strict.

@@ -1,0 +1,97 @@
+"""Connections to a database's endpoint: opened with its secret, one kept for each site and place."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.errors import DrillError, MissingExtra
+from drills.model import Location
+from drills.site import Site
+from drills.stores import Refused
+from drills.stores.rds_instances import label
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+CONNECT_SECONDS = 5
+SILENT_MILLISECONDS = 15_000
+"""After so long without an answer to what was sent, a connection is taken for lost."""
+OUTPUT = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+}
+"""What decides how the server prints values: the same everywhere, so that equal values are equal texts."""
+
+_kept: dict[int, dict[Location, Connection]] = {}
+"""By the site's identity; closed and forgotten with the site."""
+
+
+def driver() -> Any:
+    """psycopg. Raises MissingExtra where it is not installed."""
+    try:
+        import psycopg
+    except ImportError:
+        raise MissingExtra("rds", "A store of kind 'rds'") from None
+    return psycopg
+
+
+def connect_to(host: str, port: int, user: str, password: str, database: str) -> Connection:
+    """A connection that commits each statement unless told otherwise. Raises psycopg.OperationalError."""
+    connection: Connection = driver().connect(
+        host=host,
+        port=port,
+        user=user,
+        password=password,
+        dbname=database,
+        autocommit=True,
+        connect_timeout=CONNECT_SECONDS,
+        sslmode="prefer",
+        gssencmode="disable",
+        application_name="drills",
+        tcp_user_timeout=SILENT_MILLISECONDS,
+        options=" ".join(f"-c {name}={value}" for name, value in OUTPUT.items()),
+    )
+    return connection
+
+
+def kept(site: Site, at: Location) -> Connection:
+    """The site's connection to the database there: the one it has, or a new one.
+
+    Raises Refused when none can be made: then nothing was sent.
+    """
+    from drills.stores.rds_secret import connect
+
+    mine = _kept.get(id(site))
+    if mine is None:
+        mine = _kept[id(site)] = {}
+        weakref.finalize(site, _forget, id(site))
+    connection = mine.get(at)
+    if connection is not None and not connection.closed:
+        return connection
+    try:
+        mine[at] = connect(site, at)
+    except (DrillError, ClientError, BotoCoreError, driver().Error) as error:
+        if isinstance(error, MissingExtra):
+            raise
+        mine.pop(at, None)
+        raise Refused(f"{label(site, at)}: no connection: {error}") from error
+    return mine[at]
+
+
+def drop(site: Site, at: Location) -> None:
+    """Close the site's connection to the database there, if it has one."""
+    connection = _kept.get(id(site), {}).pop(at, None)
+    if connection is not None:
+        connection.close()
+
+
+def _forget(site: int) -> None:
+    for connection in _kept.pop(site, {}).values():
+        connection.close()

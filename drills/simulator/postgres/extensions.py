@@ -22,6 +22,7 @@ OPENED = (
     "autoinc",
     "bloom",
     "dblink",
+    "dict_xsyn",
     "earthdistance",
     "insert_username",
     "intagg",
@@ -37,6 +38,9 @@ OPENED = (
     "pgstattuple",
     "postgres_fdw",
     "refint",
+    "sslinfo",
+    "vector",
+    "xml2",
 )
 GRANTS = f"""
 DO $grants$

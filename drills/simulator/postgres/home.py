@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drills.errors import EngineError
-from drills.simulator.postgres import watchdog
+from drills.simulator.postgres import waiting, watchdog
 from drills.simulator.postgres.interface import Programs
 from drills.simulator.postgres.programs import PACKAGE
 
@@ -115,9 +115,8 @@ class Home:
         """Run a program to its end with a file as its input; its exit code."""
         process = self.start(command, output, given)
         try:
-            return process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
+            if not waiting.ended(process, timeout_seconds):
+                process.kill()
             return process.wait()
         finally:
             self.reaped(process)
@@ -142,8 +141,7 @@ class Home:
     def _end(self) -> None:
         if self.pid == os.getpid() and self._dog.stdin is not None:
             self._dog.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._dog.wait(watchdog.PATIENCE_SECONDS + 5)
+            waiting.ended(self._dog, watchdog.PATIENCE_SECONDS + 5)
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@ from drills.errors import EngineError
 from drills.simulator.postgres.interface import Credentials
 from drills.simulator.postgres.sessions import Session
 from drills.simulator.postgres.settings import MASTERS, OPERATOR, RESERVED
+from drills.simulator.postgres.waiting import pause
 
 RELOAD_SECONDS = 10.0
 
@@ -55,11 +56,9 @@ def apply(session: Session, data: Path, parameters: dict[str, str]) -> list[str]
         except EngineError as error:
             file.write_bytes(before)
             raise EngineError(f"Parameter {name} cannot be {value!r}: {error}") from error
-    waiting = session.rows(
-        "SELECT DISTINCT name FROM pg_file_settings WHERE NOT applied AND error LIKE '%%restart%%' ORDER BY 1"
-    )
     _reload(session)
-    return [str(name) for (name,) in waiting]
+    waiting = session.rows("SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1")
+    return [str(name) for (name,) in waiting if name in parameters]
 
 
 def _reload(session: Session) -> None:
@@ -68,7 +67,7 @@ def _reload(session: Session) -> None:
     session.row("SELECT pg_reload_conf()")
     deadline = time.monotonic() + RELOAD_SECONDS
     while session.row("SELECT pg_conf_load_time()") == before and time.monotonic() < deadline:
-        time.sleep(0.002)
+        pause()
 
 
 def _hashed(session: Session, credentials: Credentials) -> str:

@@ -19,6 +19,7 @@ from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.positions import Reach
 from drills.simulator.postgres.sessions import Session
 from drills.simulator.postgres.settings import start_arguments
+from drills.simulator.postgres.waiting import ended, pause
 from drills.simulator.postgres.wal import Log
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class PostgresServer:
             if _says_ready(self.data / "postmaster.pid", process.pid):
                 self.session.connection()
                 return
-            time.sleep(POLL_SECONDS)
+            pause(POLL_SECONDS)
         words = self._last_words(told_before)
         raise EngineError(f"Database server {self.folder.name} was not ready after {START_SECONDS:.0f} s.{words}")
 
@@ -179,9 +180,7 @@ class PostgresServer:
             return
         if self._process.poll() is None:
             self._process.send_signal(number)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
+            if not ended(self._process, STOP_SECONDS):
                 self._process.send_signal(signal.SIGQUIT)
                 self._process.wait()
         self._reap()

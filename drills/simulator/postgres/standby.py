@@ -14,6 +14,7 @@ from drills.simulator.postgres.interface import Position
 from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.positions import end_of_record
 from drills.simulator.postgres.server import POLL_SECONDS, PostgresServer
+from drills.simulator.postgres.waiting import pause
 from drills.simulator.postgres.wal import Log, position_of, text_of
 
 APPLY_SECONDS = 120.0
@@ -118,7 +119,7 @@ class PostgresStandby(PostgresServer):
         while not self.session.row(statement, given)[0]:
             if time.monotonic() > deadline:
                 raise EngineError(f"Standby {self.folder.name} {failed} within {seconds:.0f} s.{self._last_words(0)}")
-            time.sleep(POLL_SECONDS)
+            pause(POLL_SECONDS)
 
     def _must_follow(self) -> None:
         self._must_exist()

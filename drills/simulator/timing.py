@@ -157,17 +157,41 @@ ROWS: dict[str, Row] = {
         "reported: hours at size; shape (A)",
     ),
     "rds.full_speed": Row(
-        lambda size, _: size.size_gb / GB_LOADED_A_SECOND, 0.6, True, "EBS: 100 to 300 MiB a second are loaded lazily"
+        lambda size, _: size.size_gb / GB_LOADED_A_SECOND,
+        0.6,
+        True,
+        "EBS loads 100 to 300 MiB a second; rate (A)",
+    ),
+    "rds.create": Row(_flat(6 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.modify": Row(_flat(3 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.storage": Row(
+        lambda size, _: 6 * MINUTE + size.size_gb * 3.0, 0.5, True, "AWS: minutes to hours by size; shape (A)"
+    ),
+    "rds.password": Row(_flat(30.0), 0.4, True, "AWS: as soon as possible; typical (A)"),
+    "rds.rename": Row(_flat(90.0), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.reboot": Row(_flat(60.0), 0.4, True, "AWS: a momentary outage; typical (A)"),
+    "rds.stop": Row(_flat(3 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.start": Row(_flat(5 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.delete": Row(_flat(4 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "rds.promotion": Row(_flat(5 * MINUTE), 0.5, True, "AWS: several minutes; typical (A)"),
+    "rds.verify": Row(
+        lambda size, _: size.size_gb / GB_LOADED_A_SECOND, 0.3, True, "computed: every block once at the lazy rate (A)"
     ),
     "rds.backup_replication_lag": Row(_flat(5 * MINUTE), 0.4, True, "AWS: near real time, after each log file; (A)"),
+    "aurora.create": Row(_flat(2 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "aurora.create_instance": Row(_flat(6 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "aurora.modify": Row(_flat(60.0), 0.4, True, "AWS: minutes; typical (A)"),
+    "aurora.stop": Row(_flat(5 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "aurora.start": Row(_flat(8 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
+    "aurora.delete": Row(_flat(2 * MINUTE), 0.4, True, "AWS: minutes; typical (A)"),
     "aurora.restore": Row(
         lambda size, _: (12 + 20 * math.sqrt(size.size_gb / 100)) * MINUTE, 0.5, True, "AWS: a few hours; shape (A)"
     ),
     "rds.replica": Row(_replica, 0.5, True, "a snapshot, for another region its copy, and a restore (A)"),
     "rds.replica_lag": Row(_flat(1.0), 0.8, True, "AWS: usually seconds, without a promise; median (A)"),
-    "rds.promotion": Row(_flat(5 * MINUTE), 0.5, True, "AWS: several minutes; median (A)"),
     "aurora.secondary": Row(_replica, 0.5, True, "as a replica in another region (A)"),
     "aurora.global_lag": Row(_flat(0.5), 0.6, False, "AWS: typically under a second"),
+    "aurora.reader_lag": Row(_flat(0.02), 0.4, False, "AWS: usually well under 100 ms"),
     "aurora.global_failover": Row(_flat(1.5 * MINUTE), 0.5, True, "AWS: minutes; median (A)"),
     "aurora.failover": Row(_flat(30.0), 0.3, False, "AWS: typically within 30 seconds"),
     "dynamodb.replica_creation": Row(_table_restore, 0.5, True, "as a restore (A)"),

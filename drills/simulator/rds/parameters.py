@@ -73,12 +73,13 @@ def apply_all(held: Held) -> bool:
     wanted = of_group(held)
     held.waiting_parameters.clear()
     held.parameter_status = "in-sync"
-    if server is None or (wanted == held.applied_parameters and held.been_available):
+    if server is None or wanted == held.applied_parameters:
         return True
+    given_back = held.applied_parameters.keys() - wanted.keys()
     try:
         if not server.running:
             server.start()
-        if server.set_parameters(wanted):
+        if server.set_parameters(wanted) or given_back & STATIC:
             server.stop()
             server.start()
     except EngineError:

@@ -124,3 +124,49 @@ def _told(observers: list[Callable[[Held], None]], held: Held) -> None:
     if held.volume is not None:
         for tell in observers:
             tell(held)
+
+
+# --- Stopped and started ---------------------------------------------------------------------------------------------
+
+
+def stop(held: Held, seconds: float) -> None:
+    """``stopping`` for these seconds, then ``stopped``; after seven days AWS starts it again by itself."""
+    for one in _with_members(held):
+        become(one, "stopping")
+    after(held, seconds, lambda: _stopped(held))
+
+
+def _stopped(held: Held) -> None:
+    for one in _with_members(held):
+        become(one, "stopped")
+    held.started_by_itself_at = due = current().clock.now() + STOPPED_AT_MOST
+
+    def again() -> None:
+        if held.status == "stopped" and held.started_by_itself_at == due:
+            operation = "aurora.start" if isinstance(held, Cluster) else "rds.start"
+            assert isinstance(held, Instance | Cluster)
+            start(held, current().begin(operation, held.arn, Size(0, 0)).seconds)
+
+    after(held, STOPPED_AT_MOST.total_seconds(), again)
+
+
+def start(held: Held, seconds: float) -> None:
+    """``starting`` for these seconds, then ``available``; of a cluster with all its members."""
+    held.started_by_itself_at = None
+    for one in _with_members(held):
+        become(one, "starting")
+    after(held, seconds, lambda: _started(held))
+
+
+def _started(held: Held) -> None:
+    for one in reversed(_with_members(held)):
+        become(one, "available")
+        parameters.apply_all(one)
+
+
+def _with_members(held: Held) -> list[Held]:
+    """A cluster and then its members; an instance alone."""
+    if not isinstance(held, Cluster):
+        return [held]
+    instances = databases().of(held.account, held.region).instances
+    return [held, *(instances[name] for name in held.members if name in instances)]

@@ -22,7 +22,6 @@ from drills.simulator.rds.global_clusters import (
     member_named,
     members_of,
     primary_of,
-    tell_available,
 )
 from drills.simulator.rds.model import Cluster, Failover, GlobalCluster
 from drills.simulator.rds.state import databases
@@ -127,7 +126,6 @@ def _end(found: GlobalCluster, failover: Failover) -> None:
     found.failover, found.status = None, "available"
     become(new, "available")
     readers.remake(new)
-    tell_available(new)
     others = [one for one in members_of(found) if one is not new]
     for one in others:
         found.resyncing.add(one.arn)

@@ -266,13 +266,6 @@ def _promoted(cluster: Cluster) -> None:
     following.promote(cluster)
     become(cluster, "available")
     readers.remake(cluster)
-    tell_available(cluster)
-
-
-def tell_available(held: Held) -> None:
-    """A line of its own begins: automated backups are made of it from now on."""
-    for tell in databases().on_available:
-        tell(held)
 
 
 def _source(call: Call) -> Cluster:

@@ -174,12 +174,22 @@ def _promote_later(replica: Instance, retention_days: int) -> None:
 
 
 def _promoted(replica: Instance, retention_days: int) -> None:
-    following.promote(replica)
+    """Its own automated backups begin, with a first one, as of a new instance."""
     source = instance_by_arn(replica.replica_of)
     if source is not None and replica.arn in source.replicas:
         source.replicas.remove(replica.arn)
     replica.replica_of = replica.replica_status = None
     replica.backup_retention_days = retention_days
+    following.promote(replica)
+    if retention_days == 0:
+        become(replica, "available")
+        return
+    become(replica, "backing-up")
+    modelled = current().begin("rds.backing_up", replica.arn, size_of(replica))
+    after(replica, modelled.seconds, lambda: _backed_up(replica))
+
+
+def _backed_up(replica: Instance) -> None:
     become(replica, "available")
     for tell in databases().on_available:
         tell(replica)

@@ -65,6 +65,11 @@ def resource(kind: str, name: str, account: str, region: str) -> Resource:
     """``account`` and ``region`` are the client's; an ARN that says otherwise is taken by its word."""
     if kind == "backup":
         return Resource(kind, account, region, name)
+    if kind == "database resource" and name.startswith("arn:"):
+        _, _, _, there, owner, rest = name.split(":", 5)
+        return Resource(kind, owner or account, there, rest)
+    if name.startswith("global-cluster:"):
+        return Resource(kind, account, "", name)
     if name.startswith("arn:"):
         _, _, _, there, owner, rest = name.split(":", 5)
         parts = rest.replace(":", "/").split("/")
@@ -170,6 +175,81 @@ BUCKET_CALLS: Mapping[Deed, tuple[str, ...]] = {
 }
 """Source: S3 API reference. What a copy reads from is not changed, so that only the bucket it fills is named."""
 
+DATABASE_CALLS: Mapping[Deed, Mapping[str, str]] = {
+    MAKES: {
+        "CopyDBClusterSnapshot": "cluster-snapshot:TargetDBClusterSnapshotIdentifier",
+        "CopyDBSnapshot": "snapshot:TargetDBSnapshotIdentifier",
+        "CreateDBCluster": "cluster:DBClusterIdentifier",
+        "CreateDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
+        "CreateDBClusterSnapshot": "cluster-snapshot:DBClusterSnapshotIdentifier",
+        "CreateDBInstance": "db:DBInstanceIdentifier",
+        "CreateDBInstanceReadReplica": "db:DBInstanceIdentifier",
+        "CreateDBParameterGroup": "pg:DBParameterGroupName",
+        "CreateDBSnapshot": "snapshot:DBSnapshotIdentifier",
+        "CreateGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+        "CreateOptionGroup": "og:OptionGroupName",
+        "RestoreDBClusterFromSnapshot": "cluster:DBClusterIdentifier",
+        "RestoreDBClusterToPointInTime": "cluster:DBClusterIdentifier",
+        "RestoreDBInstanceFromDBSnapshot": "db:DBInstanceIdentifier",
+        "RestoreDBInstanceToPointInTime": "db:TargetDBInstanceIdentifier",
+    },
+    CHANGES: {
+        "AddRoleToDBCluster": "cluster:DBClusterIdentifier",
+        "AddRoleToDBInstance": "db:DBInstanceIdentifier",
+        "AddTagsToResource": ":ResourceName",
+        "DeleteDBCluster": "cluster:DBClusterIdentifier",
+        "DeleteDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
+        "DeleteDBClusterSnapshot": "cluster-snapshot:DBClusterSnapshotIdentifier",
+        "DeleteDBInstance": "db:DBInstanceIdentifier",
+        "DeleteDBParameterGroup": "pg:DBParameterGroupName",
+        "DeleteDBSnapshot": "snapshot:DBSnapshotIdentifier",
+        "DeleteGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+        "DeleteOptionGroup": "og:OptionGroupName",
+        "FailoverDBCluster": "cluster:DBClusterIdentifier",
+        "FailoverGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+        "ModifyDBCluster": "cluster:DBClusterIdentifier",
+        "ModifyDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
+        "ModifyDBClusterSnapshotAttribute": "cluster-snapshot:DBClusterSnapshotIdentifier",
+        "ModifyDBInstance": "db:DBInstanceIdentifier",
+        "ModifyDBParameterGroup": "pg:DBParameterGroupName",
+        "ModifyDBSnapshotAttribute": "snapshot:DBSnapshotIdentifier",
+        "ModifyGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+        "ModifyOptionGroup": "og:OptionGroupName",
+        "PromoteReadReplica": "db:DBInstanceIdentifier",
+        "PromoteReadReplicaDBCluster": "cluster:DBClusterIdentifier",
+        "RebootDBCluster": "cluster:DBClusterIdentifier",
+        "RebootDBInstance": "db:DBInstanceIdentifier",
+        "RemoveFromGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+        "RemoveRoleFromDBCluster": "cluster:DBClusterIdentifier",
+        "RemoveRoleFromDBInstance": "db:DBInstanceIdentifier",
+        "RemoveTagsFromResource": ":ResourceName",
+        "ResetDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
+        "ResetDBParameterGroup": "pg:DBParameterGroupName",
+        "StartDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
+        "StopDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
+        "SwitchoverGlobalCluster": "global-cluster:GlobalClusterIdentifier",
+    },
+}
+"""By deed and call: the word of its ARNs for the resource, and the parameter that names it. Source: RDS API reference;
+service authorization reference, Amazon RDS, resource types."""
+
+
+def _of_database(word_and_parameter: str) -> Callable[[Params], list[str]]:
+    word, _, parameter = word_and_parameter.partition(":")
+
+    def names(params: Params) -> list[str]:
+        name = str(params.get(parameter) or "").lower()
+        return [name if name.startswith("arn:") else f"{word}:{name}"] if name else []
+
+    return names
+
+
+def _renamed(params: Params, _: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
+    for word, parameter in (("db", "NewDBInstanceIdentifier"), ("cluster", "NewDBClusterIdentifier")):
+        if params.get(parameter):
+            yield Resource("database resource", account, region, f"{word}:{params[parameter]}".lower())
+
+
 RULES: Mapping[tuple[str, str], Rule] = {
     ("dynamodb", "CreateTable"): _table(MAKES),
     ("dynamodb", "RestoreTableFromBackup"): _table(MAKES, "TargetTableName"),
@@ -219,6 +299,11 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("cloudwatch", "PutMetricAlarm"): Rule(MAKES_OR_CHANGES, "alarm", _name("AlarmName")),
     ("cloudwatch", "DeleteAlarms"): Rule(CHANGES, "alarm", lambda params: params["AlarmNames"]),
     **{("s3", call): Rule(deed, "bucket", _name("Bucket")) for deed, calls in BUCKET_CALLS.items() for call in calls},
+    **{
+        ("rds", call): Rule(deed, "database resource", _of_database(named), _renamed)
+        for deed, calls in DATABASE_CALLS.items()
+        for call, named in calls.items()
+    },
     ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket),
     ("kms", "CreateKey"): Rule(MAKES, "key", lambda _: (), _key),
     ("kms", "PutKeyPolicy"): Rule(CHANGES, "key", _name("KeyId")),
@@ -325,6 +410,14 @@ def _of_alias(client: Any, there: Resource) -> Mapping[str, str]:
     return {}
 
 
+def _of_database_resource(client: Any, there: Resource) -> Mapping[str, str]:
+    if client.meta.service_model.service_name != "rds" or client.meta.region_name not in (there.region, "", None):
+        return {}
+    partition = client.meta.partition
+    arn = f"arn:{partition}:rds:{there.region}:{there.account}:{there.name}"
+    return _by_key(client.list_tags_for_resource(ResourceName=arn)["TagList"])
+
+
 _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "table": _of_table,
     "backup": _of_backup,
@@ -338,5 +431,6 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "parameter": _of_parameter,
     "key": _of_key,
     "alias": _of_alias,
+    "database resource": _of_database_resource,
     "secret": lambda client, there: _by_key(client.describe_secret(SecretId=there.name).get("Tags", [])),
 }

@@ -53,6 +53,24 @@ def _tags(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
+def _version(value: str) -> str:
+    if not re.fullmatch(r"1[1-9](\.\d{1,2})?", value):
+        raise ValueError(f"expected a version of PostgreSQL from 11 on, such as '17' or '17.5', found {shown(value)}")
+    return value
+
+
+def _instance_class(value: str) -> str:
+    if not re.fullmatch(r"db\.[a-z0-9-]+\.[a-z0-9]+", value):
+        raise ValueError(f"expected an instance class such as db.t4g.medium, found {shown(value)}")
+    return value
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and re.match(r"arn:aws[a-z-]*:kms:", value)):
+        return value
+    raise ValueError(f"expected true, false or the ARN of a key, found {shown(value)}")
+
+
 def _parameters(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -118,12 +136,12 @@ class DatabaseConfig(Checked):
     """One database, as the estate file describes it."""
 
     engine: Literal["postgres", "aurora-postgresql"] = "postgres"
-    engine_version: Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")] | None = None
-    instance_class: Annotated[str, Field(pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$")] = "db.t4g.medium"
+    engine_version: Annotated[str, AfterValidator(_version)] = "17"
+    instance_class: Annotated[str, AfterValidator(_instance_class)] = "db.t4g.medium"
     storage_gb: Annotated[int, Field(ge=20, le=65_536)] = 20
     multi_az: bool = False
     encrypted: bool = True
-    customer_key: bool | Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:kms:")] = False
+    customer_key: Annotated[bool | str, BeforeValidator(_key)] = False
     """True: a key of the drill's own making; text: the ARN of a key that is there. False: the account's default key."""
     parameters: Annotated[dict[str, str], BeforeValidator(_parameters)] = Field(default_factory=dict)
     deletion_protection: bool = True

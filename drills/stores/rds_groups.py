@@ -93,11 +93,9 @@ def _some(parameters: Mapping[str, str] | list[str]) -> Iterator[list[str]]:
     return (names[at : at + AT_ONCE] for at in range(0, len(names), AT_ONCE))
 
 
-def family_of(site: Site, at: Location, version: str | None) -> tuple[str, str]:
-    """The family of parameter groups and the full version that the engine has; None: the default version."""
-    asked = {"EngineVersion": version} if version else {"DefaultOnly": True}
-    versions = client(site, at).describe_db_engine_versions(Engine=site.store.config.engine, **asked)[
-        "DBEngineVersions"
-    ]
-    newest = versions[-1]
-    return str(newest["DBParameterGroupFamily"]), str(newest["EngineVersion"])
+def family_of(engine: str, version: str) -> str:
+    """The family of parameter groups of an engine's version, such as ``postgres17``.
+
+    Source: RDS user guide and Aurora user guide, Parameter groups: since PostgreSQL 10 the major version alone.
+    """
+    return f"{engine}{version.partition('.')[0]}"

@@ -20,11 +20,10 @@ from drills.stores.rds_sessions import driver, kept
 def make_database(site: Site, at: Location) -> None:
     """Make it and wait until it can be used. Raises ProtectionError for a taken name or a refused schema."""
     config: DatabaseConfig = site.store.config
-    family, version = family_of(site, at, config.engine_version)
     password = new_password()
     common: dict[str, Any] = {
         "Engine": config.engine,
-        "EngineVersion": version,
+        "EngineVersion": config.engine_version,
         "MasterUsername": MASTER,
         "MasterUserPassword": password,
         "BackupRetentionPeriod": config.backup_retention,
@@ -35,7 +34,7 @@ def make_database(site: Site, at: Location) -> None:
     }
     if config.customer_key:
         common["KmsKeyId"] = config.customer_key if isinstance(config.customer_key, str) else make_key(site, at)
-    group = put_group(site, at, family, config.parameters)
+    group = put_group(site, at, family_of(config.engine, config.engine_version), config.parameters)
     try:
         (_create_cluster if config.is_aurora else _create_instance)(site, at, common, group)
     except ClientError as error:

@@ -168,7 +168,7 @@ def _parameters(database: _Database) -> JSON:
 
 def _put_parameters(database: _Database, setting: JSON) -> None:
     site, at = database.site, database.at
-    family, _ = family_of(site, at, str(database.found["EngineVersion"]))
+    family = family_of(site.store.config.engine, str(database.found["EngineVersion"]))
     group = put_group(site, at, family, setting)
     word = "DBClusterParameterGroupName" if database.is_aurora else "DBParameterGroupName"
     if group_of(site, database.found) != group:

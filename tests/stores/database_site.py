@@ -1,0 +1,232 @@
+"""A real Site on the simulated AWS with one small database, as an estate file describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from drills import plugins
+from drills.estate import parse_estate
+from drills.history import History
+from drills.model import JSON, Estate, Finding, Location
+from drills.providers.simulated import SimulatedProvider, SimulatedWorld
+from drills.simulator import SimulatedAWS
+from drills.stores.rds import kind
+from drills.stores.rds_secret import read_secret
+from drills.workload import StoreWorkload
+from drills.world_site import WorldSite
+
+PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
+DATABASE = """
+    engine: postgres
+    instance_class: db.t4g.medium
+    parameters: {work_mem: 8192, log_min_duration_statement: 500}
+    backup_retention: 7
+    tags: {team: billing, data: personal}
+    database: shop
+    application: shop_payments
+    schema: |
+      CREATE EXTENSION citext;
+      CREATE EXTENSION pg_trgm;
+      CREATE TYPE payment_state AS ENUM ('authorised', 'captured', 'refunded');
+      CREATE SEQUENCE receipt_numbers START 1000;
+      CREATE TABLE payments (
+        payment_id text NOT NULL,
+        booked date NOT NULL,
+        state payment_state NOT NULL DEFAULT 'authorised',
+        amount numeric(12,2) NOT NULL CHECK (amount >= 0),
+        rate numeric,
+        email citext,
+        at timestamptz NOT NULL,
+        details jsonb,
+        signature bytea,
+        scan oid,
+        labels text[],
+        receipt_number bigint NOT NULL DEFAULT nextval('receipt_numbers'),
+        entry bigint GENERATED ALWAYS AS IDENTITY,
+        cents bigint GENERATED ALWAYS AS ((amount * 100)::bigint) STORED,
+        PRIMARY KEY (payment_id, booked)
+      ) PARTITION BY RANGE (booked);
+      CREATE TABLE payments_first PARTITION OF payments FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
+      CREATE TABLE payments_other PARTITION OF payments DEFAULT;
+      CREATE INDEX payments_email ON payments USING gin (email gin_trgm_ops);
+      CREATE TABLE payment_lines (
+        payment_id text NOT NULL,
+        booked date NOT NULL,
+        line_no integer NOT NULL,
+        sku text NOT NULL,
+        quantity integer NOT NULL,
+        price numeric(10,2) NOT NULL,
+        PRIMARY KEY (payment_id, booked, line_no),
+        FOREIGN KEY (payment_id, booked) REFERENCES payments ON UPDATE CASCADE
+      );
+      CREATE ROLE readers;
+      CREATE ROLE shop_payments LOGIN;
+      GRANT readers TO shop_payments;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON payments, payment_lines TO shop_payments;
+      GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO shop_payments;
+      ALTER ROLE shop_payments SET statement_timeout = '30s';
+    tables:
+      payments:
+        key: payment_id
+        columns:
+          payment_id: text
+          booked: date
+          state: payment_state
+          amount: numeric(12,2)
+          rate: numeric
+          email: citext
+          at: timestamptz
+          details: jsonb
+          signature: bytea
+          scan: large_object
+          labels: text[]
+      payment_lines:
+        of: payments
+        by: [payment_id, booked]
+        order: line_no
+        as: lines
+        columns: {line_no: integer, sku: text, quantity: integer, price: "numeric(10,2)"}
+    records:
+      payment_id: {sequence: "PAY-{n:07d}"}
+      booked: {time: {from: -400d, to: 0s, as: iso}}
+      state: {choice: [authorised, captured, refunded]}
+      amount: {decimal: {min: 0, max: 9999.99, places: 2}}
+      rate: {decimal: {digits: 38, places: 12}}
+      email: {template: "{payment_id}@Example.org"}
+      at: {time: {from: -400d, to: 0s, as: iso}}
+      details: {map: {n: {decimal: {max: 9, places: 3}}, "a \\"quoted\\" näme": {const: null}, b: {choice: [true, 1]}}}
+      signature: {bytes: {min: 1, max: 600}, share: 0.7}
+      scan: {bytes: {min: 1, max: 6000}, share: 0.3}
+      labels: {set: {of: {choice: [gift, "a, b", "{}", "é\\\\\\"", "null"]}, size: [1, 3]}, share: 0.6}
+      lines:
+        list:
+          of: {map: {sku: ean13, quantity: {number: {min: 1, max: 9}}, price: {decimal: {max: 499, places: 2}}}}
+          size: [0, 3]
+"""
+AURORA = DATABASE.replace("engine: postgres", "engine: aurora-postgresql")
+assert AURORA != DATABASE
+
+
+def estate_text(database: str = DATABASE) -> str:
+    return f"""
+accounts:
+  production: {{id: "{PRODUCTION}", region: eu-west-1}}
+  vault: {{id: "{VAULT}", region: eu-central-1}}
+  recovery: {{id: "{RECOVERY}", region: eu-north-1}}
+stores:
+  - name: pay_ments
+    kind: rds
+{database}
+    workload: {{writes_per_minute: 6, inserts: 3, updates: 6, deletes: 1, erasures: 1}}
+    protections: PROTECTIONS
+    objectives: {{rto: 8h, rpo: 5m}}
+    production: {{size_gb: 1, items: 1000000}}
+"""
+
+
+class _Unprotected:
+    """Stands where an estate needs a protection: these tests restore nothing."""
+
+    name = "nothing_of_databases"
+    kind = "rds"
+
+    def check(self, options: Mapping[str, JSON]) -> None:
+        """Any will do."""
+
+
+def _parsed(database: str, folder: Path) -> Estate:
+    known = plugins._modules("drills.protections", "protection")
+    known[_Unprotected.name] = _Unprotected()
+    try:
+        text = estate_text(database).replace("PROTECTIONS", f"[{_Unprotected.name}]")
+        return parse_estate(text, file="test.yaml", name="test", folder=folder)
+    finally:
+        del known[_Unprotected.name]
+
+
+@contextmanager
+def database_site(folder: Path, database: str = DATABASE) -> Iterator[WorldSite]:
+    """The site, with nothing provisioned yet."""
+    estate = _parsed(database, folder)
+    folder.mkdir(exist_ok=True)
+    with SimulatedProvider().open(estate, 1) as world, History.create(folder) as history:
+        yield WorldSite(
+            world,
+            estate,
+            estate.stores[0],
+            drill_id="test-1",
+            prefix="drill-test",
+            history=history,
+            context={"scenario": "test", "store": "pay_ments"},
+            capabilities=SimulatedAWS.capabilities,
+        )
+
+
+def aws(site: WorldSite) -> SimulatedAWS:
+    """The simulated AWS under a site."""
+    assert isinstance(site.world, SimulatedWorld)
+    return site.world._aws
+
+
+def filled(site: WorldSite, records: int = 20) -> StoreWorkload:
+    """The database provisioned and seeded, and the workload that writes to it."""
+    at = kind.provision(site)
+    workload = StoreWorkload(site, kind, at, 1, site.clock.now())
+    workload.seed(records)
+    return workload
+
+
+def plain_client(site: WorldSite, at: Location, service: str = "rds") -> Any:
+    """A client of the database's account that is not the site's own."""
+    return aws(site).session(at.account).client(service, region_name=at.region)  # type: ignore[call-overload]
+
+
+@contextmanager
+def stranger(site: WorldSite, at: Location) -> Iterator[psycopg.Connection]:
+    """A connection to the endpoint that RDS reports, as anybody with the secret would make it."""
+    rds = plain_client(site, at)
+    if site.store.config.is_aurora:
+        (found,) = rds.describe_db_clusters(DBClusterIdentifier=at.name)["DBClusters"]
+        host, port = found["Endpoint"], found["Port"]
+    else:
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=at.name)["DBInstances"]
+        host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
+    secret = read_secret(site, at)
+    with psycopg.connect(
+        host=host, port=port, user=secret["username"], password=secret["password"], dbname="shop", autocommit=True
+    ) as connection:
+        yield connection
+
+
+def asked(site: WorldSite, at: Location, query: str) -> list[Any]:
+    with stranger(site, at) as connection:
+        return connection.execute(query).fetchall()
+
+
+def told(site: WorldSite, at: Location, statement: str) -> None:
+    with stranger(site, at) as connection:
+        connection.execute(statement)
+
+
+def as_ledger_says(workload: StoreWorkload) -> dict[str, bytes]:
+    """What the ledger says the database holds: key → canonical item."""
+    held: dict[str, bytes] = {}
+    for write in workload.ledger:
+        if write.item is None:
+            held.pop(write.key, None)
+        else:
+            held[write.key] = write.item
+    return held
+
+
+def inventory(workload: StoreWorkload, at: Location | None = None) -> dict[str, bytes]:
+    return {found.key: found.item for found in kind.inventory(workload.site, at or workload.at)}
+
+
+def by_check(findings: Sequence[Finding]) -> Mapping[str, Finding]:
+    return {finding.check: finding for finding in findings}

@@ -19,5 +19,7 @@ scenario = Scenario(
         "prefix": "a wrong prefix: every object of one folder is deleted, and about half of what has no folders",
         "overwrite": "one attribute of every record is overwritten; objects are cut to half of their bytes",
         "versions": "every record is deleted, and every older version with it where there are any",
+        "truncate": "the tables of every database are emptied by TRUNCATE; every record of other stores is deleted",
+        "drop_table": "the tables of every database are dropped; every record of other stores is deleted",
     },
 )

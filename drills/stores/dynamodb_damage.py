@@ -62,5 +62,7 @@ VARIANTS: Mapping[str, Callable[[Site, Any, str, Sequence[Item]], int]] = {
     "prefix": _delete_half,
     "overwrite": _overwrite,
     "versions": _delete_all,
+    "truncate": _delete_all,
+    "drop_table": _delete_all,
 }
 """By the scenario's words. Items have no prefix and no older versions: such a bug does to them what the others do."""

@@ -26,7 +26,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from fractions import Fraction
 from math import inf, isfinite, nextafter
 from typing import Any
@@ -229,33 +229,36 @@ def float_text(number: float, single: bool = False) -> str:
     """
     if number == 0:
         return "-0" if str(number).startswith("-") else "0"
-    below, above = _middles(number, single)
-    digits = next(text for n in range(17) if below < Fraction(text := f"{number:.{n}e}") < above)
+    digits = _shortest(Decimal(abs(number)), *_middles(abs(number), single))
+    sign = "-" if number < 0 else ""
     mantissa, _, exponent = digits.partition("e")
     power = int(exponent)
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     if -4 <= power < (6 if single else 15):
-        return plain_digits(Decimal(f"{mantissa}e{power}"))
-    return f"{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+        return sign + plain_digits(Decimal(f"{mantissa}e{power}"))
+    return f"{sign}{mantissa}e{'-' if power < 0 else '+'}{abs(power):02d}"
+
+
+def _shortest(exact: Decimal, below: Fraction, above: Fraction) -> str:
+    """The fewest digits strictly between, of several the nearest; with an exponent."""
+    for count in range(1, 18):
+        near = [Context(prec=count, rounding=rounding).plus(exact) for rounding in (ROUND_FLOOR, ROUND_CEILING)]
+        within = [one for one in near if below < Fraction(one) < above]
+        if within:
+            return f"{min(within, key=lambda one: abs(Fraction(one) - Fraction(exact))):.{count - 1}e}"
+    raise AssertionError("17 digits tell every float from all others")
 
 
 def _middles(number: float, single: bool) -> tuple[Fraction, Fraction]:
-    """Halfway to the neighbours below and above."""
+    """Halfway from a number above zero to its neighbours below and above."""
     if single:
-        (bits,) = struct.unpack("i", struct.pack("f", abs(number)))
-        near = [
-            Fraction(struct.unpack("f", struct.pack("i", bits + step))[0]) if bits + step < 0x7F800000 else None
-            for step in (-1, 1)
-        ]
+        (bits,) = struct.unpack("i", struct.pack("f", number))
+        low, high = (struct.unpack("f", struct.pack("i", bits + step))[0] for step in (-1, 1))
     else:
-        near = [
-            Fraction(one) if isfinite(one) else None
-            for one in (nextafter(abs(number), 0.0), nextafter(abs(number), inf))
-        ]
-    here = Fraction(abs(number))
-    low = (here + (near[0] or 0)) / 2
-    high = (here + near[1]) / 2 if near[1] is not None else here + (here - low)
-    return (low, high) if number > 0 else (-high, -low)
+        low, high = nextafter(number, 0.0), nextafter(number, inf)
+    here = Fraction(number)
+    down = (here - Fraction(low)) / 2
+    return here - down, here + ((Fraction(high) - here) / 2 if isfinite(high) else down)
 
 
 def _moment(type_: Type, value: Any) -> str:

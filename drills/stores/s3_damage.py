@@ -92,4 +92,6 @@ VARIANTS: Mapping[str, Callable[[Site, Any, str], int]] = {
     "prefix": _delete_prefix,
     "overwrite": _truncate,
     "versions": _delete_versions,
+    "truncate": _delete_all,
+    "drop_table": _delete_all,
 }

@@ -90,7 +90,8 @@ def rotate(held: Held) -> str:
     """A new password in the secret that there is."""
     password = drawn()
     backend = secretsmanager_backends[held.account][held.region]
-    backend.update_secret(held.master_secret_arn, secret_string=_content(held, password))
+    token = str(mock_random.uuid4())
+    backend.update_secret(held.master_secret_arn, secret_string=_content(held, password), client_request_token=token)
     return password
 
 

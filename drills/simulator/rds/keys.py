@@ -6,11 +6,12 @@ Deleting AWS KMS keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from moto.kms.models import kms_backends
+from moto.kms.models import KmsBackend, kms_backends
 
 from drills.simulator import iam
 from drills.simulator.conditions import Keys
@@ -19,6 +20,7 @@ from drills.simulator.key_rights import key_denies, key_named
 from drills.simulator.rds.calls import Call, Refused
 from drills.simulator.rds.model import Cluster, Held, Instance
 from drills.simulator.rds.state import databases
+from drills.simulator.replaced import Replacement
 from drills.simulator.request import Request, Response, error_response, json_response
 from drills.simulator.state import Simulation, current
 
@@ -240,6 +242,14 @@ def _refusal(request: Request, key: Any, action: str) -> Response | None:
     return error_response(request, "AccessDeniedException", text)
 
 
+def _by_arn_too(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def method(self: Any, key_id: str, *more: Any) -> Any:
+        return original(self, self.get_key_id(key_id), *more)
+
+    return method
+
+
 def begin(_: Simulation) -> None:
     """Nothing is kept here."""
 
@@ -250,3 +260,17 @@ OPERATIONS = {
     "kms:DescribeKey": describe_key,
     "kms:CreateGrant": create_grant,
 }
+REPLACEMENTS = tuple(
+    Replacement(
+        f"moto.kms.models:KmsBackend.{name}",
+        _by_arn_too(getattr(KmsBackend, name)),
+        "moto fails where the key is named by its ARN, as AWS lets one",
+        digest=digest,
+    )
+    for name, digest in (
+        ("disable_key", "1ff4941e3a72"),
+        ("enable_key", "9bfe9d7ee5df"),
+        ("schedule_key_deletion", "1b7e09ff9b72"),
+        ("cancel_key_deletion", "7a719485219b"),
+    )
+)

@@ -1,0 +1,169 @@
+"""Aurora global databases: members that follow, switchovers without a loss, failovers with what was on its way lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from drills.simulator import SimulatedAWS
+from tests.simulator.rds.databases import ONE, OTHER, REGION, World, refused
+
+LAG_SECONDS = 0.5
+THIRD = "eu-north-1"
+PRIMARY = f"arn:aws:rds:{REGION}:{ONE}:cluster:shop"
+SECONDARY = f"arn:aws:rds:{OTHER}:{ONE}:cluster:shop-copy"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with made() as world:
+        yield world
+
+
+@contextmanager
+def made() -> Iterator[World]:
+    """A cluster ``shop`` that is the primary of global cluster ``world``, with a secondary ``shop-copy``."""
+    with SimulatedAWS() as aws:
+        world = World(aws)
+        world.cluster("shop")
+        world.rds().create_global_cluster(GlobalClusterIdentifier="world", SourceDBClusterIdentifier=PRIMARY)
+        secondary(world, "shop-copy", OTHER)
+        yield world
+
+
+def secondary(world: World, name: str, region: str, **more: Any) -> None:
+    world.rds(region=region).create_db_cluster(
+        DBClusterIdentifier=name, Engine="aurora-postgresql", GlobalClusterIdentifier="world", **more
+    )
+    world.rds(region=region).get_waiter("db_cluster_available").wait(DBClusterIdentifier=name)
+    world.writer(name, region=region)
+
+
+def described(world: World, region: str = OTHER) -> dict[str, Any]:
+    found = world.rds(region=region).describe_global_clusters(GlobalClusterIdentifier="world")
+    return dict(found["GlobalClusters"][0])
+
+
+def members(world: World, region: str = OTHER) -> dict[str, bool]:
+    """Who writes, by region, the writer first."""
+    return {
+        one["DBClusterArn"].split(":")[3]: one["IsWriter"] for one in described(world, region)["GlobalClusterMembers"]
+    }
+
+
+def until_available(world: World, region: str = OTHER) -> None:
+    while described(world, region)["Status"] != "available":
+        world.pass_minutes(0.5)
+
+
+def test_a_secondary_follows_and_takes_no_writes(world: World) -> None:
+    world.write("shop", 1)
+    world.aws.clock.sleep(LAG_SECONDS - 0.1)
+    assert world.rows("shop-copy", region=OTHER) == []
+    world.aws.clock.sleep(0.2)
+    assert world.rows("shop-copy", region=OTHER) == [1]
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        world.write("shop-copy", 3, region=OTHER)
+    primary, other = described(world)["GlobalClusterMembers"]
+    assert (primary["DBClusterArn"], primary["IsWriter"], primary["Readers"]) == (PRIMARY, True, [SECONDARY])
+    assert (other["DBClusterArn"], other["SynchronizationStatus"]) == (SECONDARY, "connected")
+    cluster = world.rds(region=OTHER).describe_db_clusters(DBClusterIdentifier="shop-copy")["DBClusters"][0]
+    assert (cluster["MasterUsername"], cluster["DatabaseName"]) == ("app", "shop")
+
+
+def test_a_switchover_loses_nothing_and_they_change_places(world: World) -> None:
+    world.write("shop", 1)
+    world.rds().switchover_global_cluster(GlobalClusterIdentifier="world", TargetDbClusterIdentifier=SECONDARY)
+    state = described(world)
+    assert state["Status"] == "switching-over"
+    assert state["FailoverState"] == {
+        "Status": "switching-over",
+        "FromDbClusterArn": PRIMARY,
+        "ToDbClusterArn": SECONDARY,
+        "IsDataLossAllowed": False,
+    }
+    world.aws.clock.sleep(89.9)
+    world.write("shop", 2)
+    until_available(world)
+    assert members(world) == {OTHER: True, REGION: False}
+    assert world.rows("shop-copy", region=OTHER) == [1, 2]
+    world.write("shop-copy", 3, region=OTHER)
+    world.aws.clock.sleep(1)
+    assert world.rows("shop") == [1, 2, 3]
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        world.write("shop", 4)
+    world.rds().switchover_global_cluster(GlobalClusterIdentifier="world", TargetDbClusterIdentifier=PRIMARY)
+    until_available(world)
+    world.write("shop", 4)
+    assert world.rows("shop") == [1, 2, 3, 4]
+
+
+def test_a_failover_loses_what_was_on_its_way(world: World) -> None:
+    rds = world.rds(region=OTHER)
+    wanted = {"GlobalClusterIdentifier": "world", "TargetDbClusterIdentifier": SECONDARY}
+    for number in range(4):
+        world.write("shop", number)
+        world.aws.clock.sleep(0.2)
+    with world.aws.region_down(REGION):
+        world.pass_minutes(5)
+        with refused("InvalidGlobalClusterStateFault", "AllowDataLoss"):
+            rds.failover_global_cluster(**wanted)
+        with refused("InvalidParameterCombination"):
+            rds.failover_global_cluster(**wanted, AllowDataLoss=True, Switchover=True)
+        rds.failover_global_cluster(**wanted, AllowDataLoss=True)
+        assert described(world)["FailoverState"]["IsDataLossAllowed"]
+        with refused("InvalidGlobalClusterStateFault", "failing-over"):
+            rds.failover_global_cluster(**wanted, AllowDataLoss=True)
+        until_available(world)
+        assert members(world) == {OTHER: True, REGION: False}
+        assert world.rows("shop-copy", region=OTHER) == [0, 1]  # Written 0.8 and 0.6 s before; the others later.
+        world.write("shop-copy", 9, region=OTHER)
+        assert described(world)["GlobalClusterMembers"][1]["SynchronizationStatus"] == "pending-resync"
+    with pytest.raises(psycopg.OperationalError):
+        world.write("shop", 5)
+    world.pass_minutes(60)
+    assert described(world)["GlobalClusterMembers"][1]["SynchronizationStatus"] == "connected"
+    assert world.rows("shop") == [0, 1, 9]
+    world.write("shop-copy", 10, region=OTHER)
+    world.pass_minutes(1)
+    assert world.rows("shop") == [0, 1, 9, 10]
+
+
+def test_the_other_secondaries_follow_the_new_primary(world: World) -> None:
+    secondary(world, "shop-third", THIRD)
+    with world.aws.region_down(REGION):
+        world.rds(region=OTHER).failover_global_cluster(
+            GlobalClusterIdentifier="world", TargetDbClusterIdentifier=SECONDARY, AllowDataLoss=True
+        )
+        until_available(world)
+        world.pass_minutes(60)
+        world.write("shop-copy", 1, region=OTHER)
+        world.pass_minutes(1)
+        assert world.rows("shop-third", region=THIRD) == [1]
+
+
+def test_removed_a_secondary_is_a_cluster_of_its_own(world: World) -> None:
+    rds = world.rds(region=OTHER)
+    world.write("shop", 1)
+    world.pass_minutes(1)
+    with refused("InvalidGlobalClusterStateFault", "other members"):
+        rds.remove_from_global_cluster(GlobalClusterIdentifier="world", DbClusterIdentifier=PRIMARY)
+    rds.remove_from_global_cluster(GlobalClusterIdentifier="world", DbClusterIdentifier=SECONDARY)
+    assert members(world) == {REGION: True}
+    assert rds.describe_db_clusters(DBClusterIdentifier="shop-copy")["DBClusters"][0]["Status"] == "promoting"
+    world.pass_minutes(10)
+    found = rds.describe_db_clusters(DBClusterIdentifier="shop-copy")["DBClusters"][0]
+    assert (found["Status"], found.get("GlobalClusterIdentifier")) == ("available", None)
+    assert "EarliestRestorableTime" in found
+    world.write("shop", 2)
+    world.write("shop-copy", 3, region=OTHER)
+    world.pass_minutes(1)
+    assert (world.rows("shop"), world.rows("shop-copy", region=OTHER)) == ([1, 2], [1, 3])
+    rds.remove_from_global_cluster(GlobalClusterIdentifier="world", DbClusterIdentifier=PRIMARY)
+    rds.delete_global_cluster(GlobalClusterIdentifier="world")
+    assert rds.describe_global_clusters()["GlobalClusters"] == []
+    world.write("shop", 4)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 from drills.simulator.postgres.home import Home
@@ -15,6 +17,9 @@ EMPTY = frozenset(
     {"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"}
 )
 """Folders whose content belongs to a running server only. Source: PostgreSQL's manual, making a base backup."""
+PIECE = 1 << 24
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors of a copy that another way of copying would meet as well."""
 LAST = "global/pg_control"
 """Must be the last file of a copy that is made on a standby."""
 
@@ -53,12 +58,27 @@ def _linked(same: Path, target: Path) -> bool:
 
 
 def copy_file(source: Path, target: Path, home: Home, status: os.stat_result | None = None) -> None:
-    """Content and time of change; blocks are shared where the file system can."""
-    shutil.copyfile(source, target)
-    status = status or source.stat()
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
-    os.chmod(target, 0o600)
-    home.give(target)
+    """Content and time of change, to a file that is not there yet."""
+    with open(source, "rb", buffering=0) as read, open(target, "xb", buffering=0, opener=_private) as written:
+        _copy_content(read, written)
+        status = status or os.fstat(read.fileno())
+        os.utime(written.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        home.give(written.fileno())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _copy_content(read: FileIO, written: FileIO) -> None:
+    """In the kernel where it can, which on some file systems shares the blocks instead of copying them."""
+    try:
+        while os.copy_file_range(read.fileno(), written.fileno(), PIECE):
+            pass
+    except (AttributeError, OSError) as error:
+        if getattr(error, "errno", None) in FULL:
+            raise
+        shutil.copyfileobj(read, written, PIECE)
 
 
 def _walk(source: Path, within: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -18,6 +18,7 @@ from drills.errors import EngineError
 from drills.simulator.postgres import waiting, watchdog
 from drills.simulator.postgres.interface import Programs
 from drills.simulator.postgres.programs import PACKAGE
+from drills.simulator.postgres.waiting import ended
 
 LONGEST_FOLDER = 70
 """Characters: the path of a Unix socket in it must stay below 104."""
@@ -77,10 +78,10 @@ class Home:
         self.give(path)
         return path
 
-    def give(self, path: Path) -> None:
-        """Make a file or folder that this process made the servers' own."""
+    def give(self, made: Path | int) -> None:
+        """Make a file or folder that this process made, or has open, the servers' own."""
         if self.account is not None:
-            os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+            os.chown(made, self.account.uid, self.account.gid)
 
     def write(self, path: Path, content: str) -> None:
         """A file of the servers' own."""
@@ -115,7 +116,7 @@ class Home:
         """Run a program to its end with a file as its input; its exit code."""
         process = self.start(command, output, given)
         try:
-            if not waiting.ended(process, timeout_seconds):
+            if not ended(process, timeout_seconds):
                 process.kill()
             return process.wait()
         finally:

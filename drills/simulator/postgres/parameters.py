@@ -58,7 +58,7 @@ def apply(session: Session, data: Path, parameters: dict[str, str]) -> list[str]
             raise EngineError(f"Parameter {name} cannot be {value!r}: {error}") from error
     _reload(session)
     waiting = session.rows("SELECT name FROM pg_settings WHERE pending_restart ORDER BY 1")
-    return [str(name) for (name,) in waiting if name in parameters]
+    return [str(name) for (name,) in waiting]
 
 
 def _reload(session: Session) -> None:

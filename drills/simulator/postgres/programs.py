@@ -47,7 +47,7 @@ def version_of(programs: Programs) -> str:
     """Such as ``18.1``. Raises EngineError when the programs do not run or are too old."""
     command = [str(programs.folder / "postgres"), "--version"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineError(
             f"PostgreSQL of {programs.found} in {programs.folder} does not run: {error}. "

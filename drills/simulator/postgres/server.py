@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.003
 
 
 class PostgresServer:
@@ -162,7 +161,7 @@ class PostgresServer:
             if _says_ready(self.data / "postmaster.pid", process.pid):
                 self.session.connection()
                 return
-            pause(POLL_SECONDS)
+            pause()
         words = self._last_words(told_before)
         raise EngineError(f"Database server {self.folder.name} was not ready after {START_SECONDS:.0f} s.{words}")
 

@@ -44,6 +44,7 @@ OWN = {
     "wal_sender_timeout": "0",
     "wal_receiver_timeout": "0",
     "max_wal_senders": "4",
+    "dynamic_shared_memory_type": "mmap",
     "hot_standby": "on",
     "hot_standby_feedback": "off",
     "wal_retrieve_retry_interval": "20ms",
@@ -51,7 +52,8 @@ OWN = {
     "recovery_target_timeline": "latest",
     "restart_after_crash": "off",
 }
-"""Given when a server starts and not open to change. fsync off: a server outlives its processes, never the machine."""
+"""Given when a server starts and not open to change. fsync off: files outlive a server's processes, never the
+machine. Shared memory in files: a server that is killed leaves none behind."""
 
 RESERVED = frozenset(OWN) | {
     "port",

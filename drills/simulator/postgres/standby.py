@@ -13,11 +13,12 @@ from drills.simulator.postgres.images import Base
 from drills.simulator.postgres.interface import Position
 from drills.simulator.postgres.place import Place
 from drills.simulator.postgres.positions import end_of_record
-from drills.simulator.postgres.server import POLL_SECONDS, PostgresServer
+from drills.simulator.postgres.server import PostgresServer
 from drills.simulator.postgres.waiting import pause
 from drills.simulator.postgres.wal import Log, position_of, text_of
 
 APPLY_SECONDS = 120.0
+SOON_SECONDS = 0.1
 PROMOTE_SECONDS = 60.0
 
 
@@ -31,7 +32,9 @@ class PostgresStandby(PostgresServer):
         name = place.new_folder("").name
         self._gate_port = int(name)
         self._gate: Gate | None = Gate(source, place.folder / f".s.PGSQL.{name}", place.home, allowed)
+        self._feed = source
         self._handed_over = allowed
+        self._needed = end_of_record(allowed)
         self._following = True
         self._cut = False
 
@@ -54,7 +57,7 @@ class PostgresStandby(PostgresServer):
             assert self._gate is not None
             if self._cut or position <= self._handed_over:
                 return
-            reaches = self._gate.source.log.reaches
+            reaches = self._feed.log.reaches
             if position > reaches:
                 raise EngineError(
                     f"Standby {self.folder.name} was let {text_of(position)}, its source's log reaches only "
@@ -77,7 +80,8 @@ class PostgresStandby(PostgresServer):
             self._cut = True
             self._await_applied()
             self.session.row("SELECT pg_promote(false)")
-            self._await("SELECT NOT pg_is_in_recovery()", PROMOTE_SECONDS, "was not promoted")
+            if not self._becomes_so("SELECT NOT pg_is_in_recovery()", PROMOTE_SECONDS):
+                raise self._too_slow("take over")
             self._close_gate()
             self._following = False
             self._begin_line()
@@ -102,7 +106,7 @@ class PostgresStandby(PostgresServer):
         timeline = int(str(segment)[:8], 16)
         history = (self.log.folder / f"{timeline:08X}.history").read_text()
         switched_at = position_of(history.strip().splitlines()[-1].split("\t")[1])
-        if switched_at < end_of_record(self._handed_over):
+        if switched_at < self._needed:
             raise EngineError(
                 f"Standby {self.folder.name} was handed over {text_of(self._handed_over)} and was promoted at "
                 f"{text_of(switched_at)}: log is missing. Make another standby"
@@ -110,16 +114,33 @@ class PostgresStandby(PostgresServer):
         self.log.switch(timeline, switched_at)
 
     def _await_applied(self) -> None:
-        needed = text_of(end_of_record(self._handed_over))
-        statement = "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)"
-        self._await(statement, APPLY_SECONDS, f"did not apply the log up to {needed}", [needed])
+        """Wait until all records that were handed over in full are applied.
 
-    def _await(self, statement: LiteralString, seconds: float, failed: str, given: Sequence[object] = ()) -> None:
+        Positions that a server gave end a record, and the last record then ends there. Of any other, a reader of the
+        log tells which record is the last.
+        """
+        if not self._applied(end_of_record(self._handed_over), SOON_SECONDS):
+            last = self._feed.log.last_record(self._needed, self._handed_over)
+            if not self._applied(self._needed if last is None else last + 1, APPLY_SECONDS):
+                raise self._too_slow(f"apply the log up to {text_of(self._handed_over)}")
+
+    def _applied(self, needed: Position, seconds: float) -> bool:
+        statement = "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)"
+        if not self._becomes_so(statement, seconds, [text_of(needed)]):
+            return False
+        self._needed = max(self._needed, needed)
+        return True
+
+    def _becomes_so(self, statement: LiteralString, seconds: float, given: Sequence[object] = ()) -> bool:
         deadline = time.monotonic() + seconds
         while not self.session.row(statement, given)[0]:
             if time.monotonic() > deadline:
-                raise EngineError(f"Standby {self.folder.name} {failed} within {seconds:.0f} s.{self._last_words(0)}")
-            pause(POLL_SECONDS)
+                return False
+            pause()
+        return True
+
+    def _too_slow(self, what: str) -> EngineError:
+        return EngineError(f"Standby {self.folder.name} did not {what} in time.{self._last_words(0)} Make another one")
 
     def _must_follow(self) -> None:
         self._must_exist()

@@ -121,22 +121,28 @@ class Log:
             return
         # Without an end the reader waits seconds for a segment after the last.
         end = (number_of(newest.name) + 1) * SEGMENT
-        output = self.folder.with_name(f"{self.folder.name}.read")
-        reader = [
-            str(self._programs.folder / "pg_waldump"),
-            "--path",
-            str(self.folder),
-            "--timeline",
-            str(self.timeline),
-        ]
-        span = ["--quiet", "--start", text_of(self._known), "--end", text_of(end)]
-        self._home.run([*reader, *span], output)
-        stopped_at = STOPPED_AT.search(output.read_text(errors="replace"))
-        output.unlink()
+        stopped_at = STOPPED_AT.search(self._read(self._known, end, "--quiet"))
         self._known = max(self._known, position_of(stopped_at[1]) if stopped_at else end)
         self._seen = seen
 
+    def last_record(self, start: Position, until: Position) -> Position | None:
+        """Where the last record begins that lies between these positions as a whole."""
+        last = None
+        for last in RECORD.finditer(self._read(start, until)):  # noqa: B007 - the last one is meant
+            pass
+        return position_of(last[1]) if last else None
 
+    def _read(self, start: Position, end: Position, *options: str) -> str:
+        """What PostgreSQL's own reader says of a part of the log."""
+        output = self.folder.with_name(f"{self.folder.name}.read")
+        reader = [str(self._programs.folder / "pg_waldump"), "--path", str(self.folder), f"--timeline={self.timeline}"]
+        self._home.run([*reader, "--start", text_of(start), "--end", text_of(end), *options], output)
+        told = output.read_text(errors="replace")
+        output.unlink()
+        return told
+
+
+RECORD = re.compile(r"^rmgr: .*?, lsn: ([0-9A-F]+/[0-9A-F]+)", re.MULTILINE)
 STOPPED_AT = re.compile(r"error in WAL record at [0-9A-F/]+: .* at ([0-9A-F]+/[0-9A-F]+)")
 
 

@@ -17,7 +17,7 @@ from tests.simulator.postgres.shop import MASTER, connect, sell, sold
 
 def one(server: PostgresServer, statement: str) -> object:
     with connect(server) as connection:
-        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+        row = connection.execute(statement).fetchone()
         assert row is not None
         return row[0]
 
@@ -56,7 +56,7 @@ def test_the_master_user_is_no_superuser_but_makes_roles_and_databases(server: P
 def test_trusted_extensions_can_be_created(server: PostgresServer) -> None:
     with connect(server) as connection:
         for name in ("hstore", "citext", "pg_trgm", "btree_gist"):
-            connection.execute(f"CREATE EXTENSION {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE EXTENSION {name}")
         assert connection.execute("SELECT 'a=>1'::hstore -> 'a', 'Ä'::citext = 'ä'").fetchone() == ("1", True)
 
 
@@ -132,6 +132,9 @@ def test_parameters_apply_or_wait_for_a_restart(server: PostgresServer) -> None:
     server.stop()
     server.start()
     assert one(server, "SHOW max_connections") == "55"
+    assert server.set_parameters({"max_connections": "55"}) == []
+    assert one(server, "SHOW work_mem") == "4MB"
+    assert server.set_parameters({}) == ["max_connections"]
 
 
 @pytest.mark.parametrize(

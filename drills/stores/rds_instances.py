@@ -185,6 +185,15 @@ def guard(site: Site, at: Location, deed: str) -> None:
 # --- The end of it ---------------------------------------------------------------------------------------------------
 
 
+def _is_instance(rds: Any, name: str) -> bool:
+    try:
+        return bool(rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NOT_THERE:
+            return False
+        raise
+
+
 def delete_database(site: Site, at: Location, deed: str = "deleting") -> None:
     """Delete a database of this drill by force, with its automated backups and without a last snapshot.
 
@@ -202,14 +211,16 @@ def delete_database(site: Site, at: Location, deed: str = "deleting") -> None:
     gone = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}
     if is_aurora(site):
         # The writer goes last: readers cannot be without it.
-        for one in reversed(members(site, at)):
-            rds.delete_db_instance(DBInstanceIdentifier=one["DBInstanceIdentifier"], SkipFinalSnapshot=True)
+        instances = [str(one["DBInstanceIdentifier"]) for one in reversed(members(site, at))]
+        for one in instances:
+            rds.delete_db_instance(DBInstanceIdentifier=one, SkipFinalSnapshot=True)
         rds.delete_db_cluster(DBClusterIdentifier=at.name, **gone)
     else:
+        instances = [at.name]
         rds.delete_db_instance(DBInstanceIdentifier=at.name, **gone)
     site.wait(
         f"{label(site, at)} to be deleted",
-        lambda: described(site, at) is None,
+        lambda: described(site, at) is None and not any(_is_instance(rds, name) for name in instances),
         every_seconds=EVERY_SECONDS,
         limit_seconds=CHANGED_SECONDS,
     )

@@ -110,6 +110,17 @@ DATABASE = """
 """
 AURORA = DATABASE.replace("engine: postgres", "engine: aurora-postgresql")
 assert AURORA != DATABASE
+PLAIN = """
+    application: app
+    deletion_protection: false
+    schema: |
+      CREATE TABLE things (id text PRIMARY KEY, value integer CHECK (value <> 13), word text);
+      ALTER TABLE things ADD CONSTRAINT late UNIQUE (word) DEFERRABLE INITIALLY DEFERRED;
+      CREATE ROLE app;
+      GRANT SELECT, INSERT, UPDATE, DELETE ON things TO app;
+    tables: {things: {key: id, columns: {id: text, value: integer, word: text}}}
+    records: {id: {template: "K-{n:03d}"}, value: {number: {min: 14, max: 99}}, word: {template: "word {n}"}}
+"""
 
 
 def estate_text(database: str = DATABASE) -> str:
@@ -198,7 +209,12 @@ def stranger(site: WorldSite, at: Location) -> Iterator[psycopg.Connection]:
         host, port = found["Endpoint"]["Address"], found["Endpoint"]["Port"]
     secret = read_secret(site, at)
     with psycopg.connect(
-        host=host, port=port, user=secret["username"], password=secret["password"], dbname="shop", autocommit=True
+        host=host,
+        port=port,
+        user=secret["username"],
+        password=secret["password"],
+        dbname=secret["dbname"],
+        autocommit=True,
     ) as connection:
         yield connection
 
@@ -230,3 +246,10 @@ def inventory(workload: StoreWorkload, at: Location | None = None) -> dict[str, 
 
 def by_check(findings: Sequence[Finding]) -> Mapping[str, Finding]:
     return {finding.check: finding for finding in findings}
+
+
+def describe(site: WorldSite, at: Location) -> Any:
+    rds = plain_client(site, at)
+    if site.store.config.is_aurora:
+        return rds.describe_db_clusters(DBClusterIdentifier=at.name)["DBClusters"][0]
+    return rds.describe_db_instances(DBInstanceIdentifier=at.name)["DBInstances"][0]

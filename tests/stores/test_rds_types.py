@@ -77,7 +77,7 @@ def connection() -> Iterator[psycopg.Connection]:
         engine.close()
 
 
-# --- Anything that a record can hold -----------------------------------------------------------------------------------
+# --- Anything that a record can hold ---------------------------------------------------------------------------------
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
 colours = st.sampled_from(["red", 'dark "blue"', "a,b", "{}", ""])
@@ -191,7 +191,7 @@ def test_floats_are_printed_as_the_server_prints_them(connection: psycopg.Connec
     assert [row[0] for row in found] == [float_text(one, single) for one in numbers]
 
 
-# --- What a column cannot hold -----------------------------------------------------------------------------------------
+# --- What a column cannot hold ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,8 @@ def test_what_lies_in_a_table_and_no_record_says_is_a_difference_and_no_crash(co
     copy_aggregates(connection, CONFIG, [rows])
     connection.execute("SELECT lo_unlink(file) FROM things")
     connection.execute(
-        "UPDATE things SET names = '{{a,b}}', at = 'infinity', local = '0044-03-15 BC', exact = 'NaN', day = '-infinity'"
+        "UPDATE things SET names = '{{a,b}}', at = 'infinity', local = '0044-03-15 BC', exact = 'NaN', "
+        "day = '-infinity'"
     )
     (found,) = read_records(connection, CONFIG)
     connection.execute("DELETE FROM things")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from drills.simulator.needs import dynamodb, lambdas, s3, security, services
+from drills.simulator.needs import dynamodb, lambdas, rds, s3, security, services
 from drills.simulator.needs.need import Need
 from drills.simulator.request import Request
 
@@ -17,6 +17,7 @@ BY_SERVICE: dict[str, Callable[[Request], Iterable[Need]]] = {
     "dynamodb": dynamodb.needs,
     "s3": s3.needs,
     "lambda": lambdas.needs,
+    "rds": rds.needs,
     "iam": security.iam,
     "sts": security.sts,
     "kms": security.kms,

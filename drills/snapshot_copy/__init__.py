@@ -1,0 +1,10 @@
+"""The copy of RDS and Aurora snapshots in another account, another region, or both: deployment, status, way back.
+
+``SnapshotCopy`` names one copy. ``deploy`` makes both sides, whose functions do the rest on a schedule; ``status`` tells
+how old and how whole the copies are; ``remove`` takes it down. All of it goes through the boto3 clients it is given.
+"""
+
+from drills.snapshot_copy.deploy import deploy, remove
+from drills.snapshot_copy.model import Clients, Options, Side, SnapshotCopy, Wait
+
+__all__ = ["Clients", "Options", "Side", "SnapshotCopy", "Wait", "deploy", "remove"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.postgres.interface import Credentials
-from drills.simulator.rds import groups, passwords, settings, shapes, state, states
+from drills.simulator.rds import groups, keys, passwords, settings, shapes, state, states
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.changing import another_parameter_group, new_password, reset_password, told
 from drills.simulator.rds.finding import check_state, cluster_named, passing
@@ -170,7 +170,7 @@ def stop(call: Call) -> Mapping[str, Any]:
 
 def start(call: Call) -> Mapping[str, Any]:
     cluster = cluster_named(call)
-    if cluster.status != "stopped":
+    if cluster.status != "stopped" and not keys.reopens(cluster):
         raise Refused("InvalidDBClusterStateFault", f"DbCluster {cluster.identifier} is not in stopped state.")
     states.start(cluster, current().begin("aurora.start", cluster.arn, Size(0, 0)).seconds)
     return answer(cluster)

@@ -34,10 +34,10 @@ def delete_instance(call: Call) -> Mapping[str, Any]:
             "InvalidDBInstanceState", "FinalDBSnapshotIdentifier can not be specified when deleting a read replica."
         )
     automated_too = bool(call.params.get("DeleteAutomatedBackups", True))
-    if instance.cluster is not None:
-        _leave_cluster(instance)
     instance.pending.clear()
     _go(instance, final, automated_too)
+    if instance.cluster is not None:
+        _leave_cluster(instance)
     seconds = current().begin("rds.delete", instance.arn, Size(0, 0)).seconds
     _later(instance, seconds, lambda: _instance_gone(instance))
     return answer(instance)
@@ -87,9 +87,7 @@ def _final_snapshot(call: Call, held: Instance | Cluster, words: Words) -> str |
             )
         return None
     if skip and name:
-        raise Refused(
-            "InvalidParameterCombination", f"{FINAL} can not be specified when SkipFinalSnapshot is enabled."
-        )
+        raise Refused("InvalidParameterCombination", f"{FINAL} can not be specified when SkipFinalSnapshot is enabled.")
     if skip:
         return None
     if not name:
@@ -126,11 +124,13 @@ def _leave_cluster(instance: Instance) -> None:
     ready = [one for one in others if one.status == "available"]
     if not ready:
         return
-    heir = min(ready, key=lambda one: one.promotion_tier)
-    hand_over = databases().fail_over
-    if hand_over is not None:
-        hand_over(cluster, heir.identifier)
-    cluster.members = [heir.identifier, *(one for one in cluster.members if one != heir.identifier)]
+    heir = min(ready, key=lambda one: (one.promotion_tier, one.identifier)).identifier
+    cluster.members = [heir, *(one for one in cluster.members if one != heir)]
+    if cluster.volume is not None and cluster.volume.server is not None:
+        cluster.volume.server.stop()  # Sessions end with the writer that they are with.
+    states.become(cluster, cluster.status)
+    for tell in databases().on_new_writer:
+        tell(cluster)
 
 
 def _instance_gone(instance: Instance) -> None:

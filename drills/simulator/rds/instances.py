@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.postgres.interface import Credentials, Server
-from drills.simulator.rds import parameters, settings, shapes, state, states
+from drills.simulator.rds import keys, parameters, settings, shapes, state, states
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.finding import check_state, cluster_named, instance_named, passing
 from drills.simulator.rds.model import AURORA, Cluster, Instance
@@ -136,7 +136,7 @@ def stop(call: Call) -> Mapping[str, Any]:
 def start(call: Call) -> Mapping[str, Any]:
     instance = instance_named(call)
     _not_a_member(instance, "started")
-    if instance.status != "stopped":
+    if instance.status != "stopped" and not keys.reopens(instance):
         raise Refused("InvalidDBInstanceState", f"Instance {instance.identifier} is not in stopped state.")
     states.start(instance, current().begin("rds.start", instance.arn, Size(0, 0)).seconds)
     return answer(instance)

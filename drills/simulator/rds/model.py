@@ -301,8 +301,8 @@ class Databases:
     """Makes the server of a reader of an Aurora cluster; None when the cluster cannot be followed."""
     final_snapshot: Callable[[Held, str, Tags], Snapshot] | None = None
     """Takes a manual snapshot of what is about to go or to stop; its name has been checked by then."""
-    fail_over: Callable[[Cluster, str], None] | None = None
-    """Makes the named member the writer, whose turn it is as the writer goes; without one, the order changes only."""
+    on_new_writer: list[Callable[[Cluster], None]] = field(default_factory=list)
+    """Told when a reader has become the writer as the former one is being deleted."""
     uses: Uses = field(default_factory=Uses)
     failing_copies: list[Callable[[Snapshot], bool]] = field(default_factory=list)
     """Asked as a copy of a snapshot ends: one that says so makes it fail, as copies on AWS do now and then."""

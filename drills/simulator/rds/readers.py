@@ -23,6 +23,7 @@ from drills.simulator.state import Simulation, current
 
 def begin(_: Simulation) -> None:
     databases().reader_server = server_of
+    databases().on_new_writer.append(remake)
 
 
 def server_of(cluster: Cluster, reader: Instance) -> Server | None:
@@ -37,7 +38,7 @@ def remake(cluster: Cluster) -> None:
     """Give the readers servers that follow the cluster's server of now, and the writer none of its own."""
     for number, name in enumerate(cluster.members):
         member = databases().of(cluster.account, cluster.region).instances.get(name)
-        if member is None or member.status == "creating":
+        if member is None or member.status in ("creating", "deleting"):
             continue
         former, member.volume = member.volume, None
         following.part(member)

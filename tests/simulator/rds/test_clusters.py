@@ -203,12 +203,17 @@ def test_the_writer_hands_over_before_it_is_deleted(world: World) -> None:
     rds.create_db_instance(**member("pair-reader", "pair"))
     world.until_available("pair-reader")
     world.write("pair", 4)
-    rds.delete_db_instance(DBInstanceIdentifier="pair-writer")
+    with world.connected("pair") as session:
+        rds.delete_db_instance(DBInstanceIdentifier="pair-writer")
+        with pytest.raises(psycopg.OperationalError):
+            session.execute("SELECT 1")
     world.pass_minutes(10)
     found = described(world, "pair")["DBClusterMembers"]
     assert [(one["DBInstanceIdentifier"], one["IsClusterWriter"]) for one in found] == [("pair-reader", True)]
-    assert world.rows("pair") == [4]
+    writer = rds.describe_db_instances(DBInstanceIdentifier="pair-reader")["DBInstances"][0]["Endpoint"]
+    assert writer["Port"] == described(world, "pair")["Port"]
     world.write("pair", 5)
+    assert world.rows("pair") == [4, 5]
 
 
 def test_a_cluster_is_deleted_after_its_members_and_with_a_final_snapshot_or_without(world: World) -> None:

@@ -20,6 +20,8 @@ from drills.simulator.postgres.interface import Programs
 from drills.simulator.postgres.programs import PACKAGE
 from drills.simulator.postgres.waiting import ended
 
+PLACES = ("/tmp", "/var/tmp")
+"""Where to go when the directory for temporary files does not serve."""
 LONGEST_FOLDER = 70
 """Characters: the path of a Unix socket in it must stay below 104."""
 
@@ -57,11 +59,10 @@ class Home:
         closed = _closed_to(self.account, programs.folder)
         if closed is None:
             return programs
-        user = self.account.name if self.account else "of this process"
         if programs.found != PACKAGE:
             raise EngineError(
-                f"PostgreSQL of {programs.found} lies in {programs.folder}, and {closed} is closed to user {user}, as "
-                "which servers run. Open it to that user, or set PGBIN to another PostgreSQL"
+                f"PostgreSQL of {programs.found} lies in {programs.folder}, and {closed} is closed to user {self._user}, "
+                "as which servers run. Open it to that user, or set PGBIN to another PostgreSQL"
             )
         package = programs.folder.parent.parent
         copy = self.folder / "p"
@@ -72,6 +73,10 @@ class Home:
                 if part.exists():
                     shutil.copytree(part, copy / part.name, ignore=shutil.ignore_patterns("include", "*.a", "doc"))
         return Programs(copy / package.name / "pginstall" / "bin", programs.found)
+
+    @property
+    def _user(self) -> str:
+        return self.account.name if self.account else "of this process"
 
     def make_folder(self, path: Path) -> Path:
         path.mkdir(mode=0o700)
@@ -92,23 +97,36 @@ class Home:
         """Start a program as the servers' user; the watchdog knows of it until ``reaped``. Output is appended."""
         with output.open("ab") as stream, open(given or os.devnull, "rb") as source:
             self.give(output)
-            process = subprocess.Popen(
-                [str(part) for part in command],
-                stdin=source,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=self.folder,
-                env=_environment(),
-                user=self.account.uid if self.account else None,
-                group=self.account.gid if self.account else None,
-                extra_groups=[] if self.account else None,
-            )
-        self._tell(f"+{process.pid}\n")
+            try:
+                process = subprocess.Popen(
+                    [str(part) for part in command],
+                    stdin=source,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=self.folder,
+                    env=_environment(),
+                    user=self.account.uid if self.account else None,
+                    group=self.account.gid if self.account else None,
+                    extra_groups=[] if self.account else None,
+                )
+            except OSError as error:
+                raise EngineError(
+                    f"{command[0]} cannot be started as user {self._user}: {error}. "
+                    "Set PGBIN to a PostgreSQL that this user may run"
+                ) from error
+        try:
+            self._tell(f"+{process.pid}\n")
+        except EngineError:
+            process.kill()
+            process.wait()
+            raise
         return process
 
     def reaped(self, process: subprocess.Popen[bytes]) -> None:
-        self._tell(f"-{process.pid}\n")
+        """The process has ended; where the watchdog has too, nobody needs to know."""
+        with contextlib.suppress(EngineError):
+            self._tell(f"-{process.pid}\n")
 
     def run(
         self, command: Sequence[str | Path], output: Path, *, given: Path | None = None, timeout_seconds: float = 120
@@ -173,7 +191,7 @@ def _unprivileged() -> Account | None:
 def _temporary(account: Account | None) -> Path:
     """A fresh directory that the servers' user can get to. No mode of a directory that was there is changed."""
     tried: list[str] = []
-    for parent in dict.fromkeys([tempfile.gettempdir(), "/tmp", "/var/tmp"]):
+    for parent in dict.fromkeys([tempfile.gettempdir(), *PLACES]):
         closed = _closed_to(account, Path(parent))
         if closed is not None:
             tried.append(f"{parent} ({closed} is closed to user {account.name if account else 'of this process'})")

@@ -184,6 +184,11 @@ def _lose(held: Held) -> None:
         held.status = LOST
 
 
+def reopens(held: Held) -> bool:
+    """Whether what was out of reach for its key can be started again: its key is back in time."""
+    return held.status == LOST_FOR_NOW and usable(held.kms_key_id)
+
+
 def _encrypted_with(key_arn: str) -> list[Held]:
     """What runs on storage that is encrypted with the key."""
     found: list[Held] = []

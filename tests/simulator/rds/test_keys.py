@@ -46,16 +46,22 @@ def test_without_its_key_a_database_is_out_of_reach_and_its_snapshots_cannot_be_
         rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="sealed-1")
 
 
-def test_a_deletion_that_is_called_off_gives_the_snapshots_back(world: World) -> None:
+def test_a_deletion_that_is_called_off_gives_database_and_snapshots_back(world: World) -> None:
     rds, kms, key = world.rds(), world.kms(), world.key()
     world.instance("sealed", StorageEncrypted=True, KmsKeyId=key)
     world.write("sealed", 1)
     world.snapshot("sealed", "sealed-1")
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     world.pass_minutes(60)
+    with refused("InvalidDBInstanceState"):
+        rds.start_db_instance(DBInstanceIdentifier="sealed")
     kms.cancel_key_deletion(KeyId=key)
     kms.enable_key(KeyId=key)
+    rds.start_db_instance(DBInstanceIdentifier="sealed")
+    world.until_available("sealed")
+    assert world.rows("sealed") == [1]
     world.pass_minutes(8 * 24 * 60)
+    assert status(world, "sealed") == "available"
     rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="again", DBSnapshotIdentifier="sealed-1")
     world.until_available("again")
     assert world.rows("again") == [1]

@@ -61,7 +61,7 @@ class Home:
             return programs
         if programs.found != PACKAGE:
             raise EngineError(
-                f"PostgreSQL of {programs.found} lies in {programs.folder}, and {closed} is closed to user {self._user}, "
+                f"PostgreSQL of {programs.found} lies in {programs.folder}; {closed} is closed to user {self._user}, "
                 "as which servers run. Open it to that user, or set PGBIN to another PostgreSQL"
             )
         package = programs.folder.parent.parent

@@ -15,7 +15,7 @@ Keys = Mapping[str, tuple[str, ...] | None]
 """What the call says, by condition key in lower case; None: the key is known and the call does not have it."""
 
 TAGS_BY_NAME = ("s3:existingobjecttag/", "s3:requestobjecttag/")
-"""Keys of tags: one that is not there is known not to be there."""
+"""Keys of tags: one that is not there is known not to be there, as where a call's keys have the prefix itself."""
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -36,7 +36,7 @@ def _holds(operator: str, key: str, wanted: list[str], keys: Keys) -> bool | Non
     quantifier, _, name = name.rpartition(":")
     if_exists = name.endswith("ifexists")
     name = name.removesuffix("ifexists")
-    if key not in keys and key.startswith(TAGS_BY_NAME):
+    if key not in keys and (key.startswith(TAGS_BY_NAME) or f"{key.partition('/')[0]}/" in keys):
         keys = {**keys, key: None}
     if key not in keys or quantifier not in ("", "foranyvalue", "forallvalues"):
         return None

@@ -1,27 +1,33 @@
-"""What calls of RDS need. Source: service authorization reference, Amazon RDS: actions, resource types, condition keys.
+"""What calls of RDS need: each on all that it names, with the tags of both call and resource for conditions.
 
-A call needs its action on each resource that it names; one that names none needs it on all of a kind. Whoever gives
-tags to what is made must be allowed to add tags to it.
+Source: service authorization reference, Amazon RDS; RDS user guide, Specifying conditions: using custom tags.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from moto.rds.models import rds_backends
+
+from drills.simulator.accounts import account_in, partition_of
 from drills.simulator.conditions import Keys
-from drills.simulator.needs.need import Need, action, arn, parameters
+from drills.simulator.needs.need import Need, action, parameters
 from drills.simulator.rds.state import databases
 from drills.simulator.request import Request
 
-WORDS: Mapping[str, str] = {
+NAMED = {
     "DBInstanceIdentifier": "db",
     "SourceDBInstanceIdentifier": "db",
     "TargetDBInstanceIdentifier": "db",
     "NewDBInstanceIdentifier": "db",
     "SourceDBInstanceArn": "db",
     "DBClusterIdentifier": "cluster",
+    "DbClusterIdentifier": "cluster",
     "SourceDBClusterIdentifier": "cluster",
     "NewDBClusterIdentifier": "cluster",
+    "TargetDbClusterIdentifier": "cluster",
     "ReplicationSourceIdentifier": "cluster",
     "DBSnapshotIdentifier": "snapshot",
     "SourceDBSnapshotIdentifier": "snapshot",
@@ -31,86 +37,178 @@ WORDS: Mapping[str, str] = {
     "TargetDBClusterSnapshotIdentifier": "cluster-snapshot",
     "SnapshotIdentifier": "cluster-snapshot",
     "DBParameterGroupName": "pg",
+    "SourceDBParameterGroupIdentifier": "pg",
+    "TargetDBParameterGroupIdentifier": "pg",
     "DBClusterParameterGroupName": "cluster-pg",
+    "SourceDBClusterParameterGroupIdentifier": "cluster-pg",
+    "TargetDBClusterParameterGroupIdentifier": "cluster-pg",
     "OptionGroupName": "og",
+    "SourceOptionGroupIdentifier": "og",
+    "TargetOptionGroupIdentifier": "og",
     "DBSubnetGroupName": "subgrp",
     "GlobalClusterIdentifier": "global-cluster",
+    "DbiResourceId": "auto-backup",
+    "SourceDbiResourceId": "auto-backup",
+    "DBInstanceAutomatedBackupsArn": "auto-backup",
+    "SourceDBInstanceAutomatedBackupsArn": "auto-backup",
+    "DbClusterResourceId": "cluster-auto-backup",
+    "SourceDbClusterResourceId": "cluster-auto-backup",
+    "ResourceName": "",
 }
-"""The parameters that name a resource, and the word for its kind in ARNs."""
-MADE = ("Create", "Copy", "Restore")
+"""Parameters that name a resource, and its kind where an ARN does not say."""
+LISTED = {
+    "DescribeDBInstances": "db",
+    "DescribeDBClusters": "cluster",
+    "DescribeDBParameterGroups": "pg",
+    "DescribeDBClusterParameterGroups": "cluster-pg",
+    "DescribeDBSubnetGroups": "subgrp",
+    "DescribeGlobalClusters": "global-cluster",
+    "DescribeDBInstanceAutomatedBackups": "auto-backup",
+    "DescribeDBSnapshots": "snapshot",
+    "DescribeDBClusterSnapshots": "cluster-snapshot",
+}
+"""What a call that names nothing is about: all of a kind."""
+NEW = ("Create", "Copy", "Restore")
+FINAL = {
+    "DeleteDBInstance": ("CreateDBSnapshot", "snapshot"),
+    "DeleteDBCluster": ("CreateDBClusterSnapshot", "cluster-snapshot"),
+}
+TAG_KEY = re.compile(r"Tags\.(?:Tag|member)\.(\d+)\.Key")
+GIVEN = {
+    "DBInstanceClass": "rds:databaseclass",
+    "Engine": "rds:databaseengine",
+    "DBName": "rds:databasename",
+    "MultiAZ": "rds:multiaz",
+    "AllocatedStorage": "rds:storagesize",
+    "StorageEncrypted": "rds:storageencrypted",
+    "ManageMasterUserPassword": "rds:managemasteruserpassword",
+}
+"""Condition keys of the settings that a call gives."""
 
 
 def needs(request: Request) -> Iterator[Need]:
     given = parameters(request)
-    named = [
-        Need(action(request), _arn(request, word, str(given[name])), _keys(request, word, str(given[name])))
-        for name, word in WORDS.items()
-        if given.get(name)
-    ]
-    if given.get("ResourceName"):
-        name = str(given["ResourceName"])
-        named.append(Need(action(request), name, _keys(request, "", name)))
-    yield from named or [Need(action(request), "*")]
-    if request.operation.startswith(MADE) and _tag_keys(given):
-        made = [name for name in given if name in WORDS and not name.startswith(("Source", "Replication"))]
-        kinds = {"Snapshot": "snapshot", "ParameterGroup": "pg"}
-        word = next((kinds[one] for one in kinds if one in request.operation), "")
-        for name in made:
-            if _is_made(request.operation, name, word):
-                yield Need("rds:AddTagsToResource", _arn(request, WORDS[name], str(given[name])), _given(given))
+    shared = {**_settings(given), **_request_tags(given)}
+    resources = _resources(request, given)
+    for resource in resources:
+        yield Need(action(request), resource, {**shared, **_resource_tags(resource)})
+    if not resources:
+        kind = LISTED.get(request.operation)
+        resource = _arn(request, kind, "*") if kind else "*"
+        yield Need(action(request), resource, {**shared, **_resource_tags(resource)})
+    if resources and request.operation.startswith(NEW) and _tags(given):
+        yield Need("rds:AddTagsToResource", _made(request, given) or resources[0], shared)
+    if request.operation in FINAL and given.get("FinalDBSnapshotIdentifier"):
+        name, kind = FINAL[request.operation]
+        for resource in (*resources, _arn(request, kind, str(given["FinalDBSnapshotIdentifier"]).lower())):
+            yield Need(f"rds:{name}", resource, {**shared, **_resource_tags(resource)})
+    for parameter in ("RoleArn", "MonitoringRoleArn"):
+        if given.get(parameter):
+            service = "monitoring.rds.amazonaws.com" if parameter.startswith("M") else "rds.amazonaws.com"
+            yield Need("iam:PassRole", str(given[parameter]), {"iam:passedtoservice": (service,)})
 
 
-def _is_made(operation: str, parameter: str, word: str) -> bool:
-    """Whether the parameter names what the call makes, rather than what it makes it of."""
-    if operation.startswith("Restore"):
-        return parameter in ("DBInstanceIdentifier", "TargetDBInstanceIdentifier", "DBClusterIdentifier")
-    if word == "snapshot":
-        return WORDS[parameter].endswith("snapshot")
-    if word == "pg":
-        return WORDS[parameter].endswith("pg")
-    return operation.removeprefix("Create").startswith(parameter.removesuffix("Identifier").removesuffix("Name"))
+def _resources(request: Request, given: Mapping[str, Any]) -> list[str]:
+    found = []
+    for parameter, kind in NAMED.items():
+        value = str(given.get(parameter) or "")
+        if value:
+            found.append(value if value.startswith("arn:") else _arn(request, kind, _name(kind, value)))
+    return list(dict.fromkeys(found))
 
 
-def _arn(request: Request, word: str, name: str) -> str:
-    if name.startswith("arn:"):
-        return name
-    return arn(request, f"{word}:{name.lower()}", region=word != "global-cluster")
+def _name(kind: str, value: str) -> str:
+    # An automated backup's own name is not that of what it is a backup of.
+    return "*" if kind.endswith("auto-backup") else value.lower()
 
 
-def _tag_keys(given: Mapping[str, object]) -> dict[str, str]:
-    """Tags in the query's form: ``Tags.Tag.1.Key`` and ``…Value``."""
-    found = {}
-    for name, value in given.items():
-        if name.startswith("Tags.") and name.endswith(".Key"):
-            found[str(value)] = str(given.get(f"{name.removesuffix('.Key')}.Value", ""))
-    return found
+def _made(request: Request, given: Mapping[str, Any]) -> str | None:
+    """What a call brings into being, where it names something else as well."""
+    for parameter in ("TargetDBSnapshotIdentifier", "TargetDBClusterSnapshotIdentifier", "TargetDBInstanceIdentifier"):
+        if given.get(parameter):
+            return _arn(request, NAMED[parameter], str(given[parameter]).lower())
+    parameter = request.operation.removeprefix("Create") + "Identifier"
+    if parameter in NAMED and given.get(parameter):
+        return _arn(request, NAMED[parameter], str(given[parameter]).lower())
+    return None
 
 
-def _given(given: Mapping[str, object]) -> Keys:
-    tags = _tag_keys(given)
-    return {
-        "aws:tagkeys": tuple(tags) or None,
-        **{f"aws:requesttag/{key.lower()}": (value,) for key, value in tags.items()},
+def _arn(request: Request, kind: str, name: str) -> str:
+    where = "" if kind == "global-cluster" else request.region
+    return f"arn:{partition_of(request.region)}:rds:{where}:{request.account}:{kind}:{name}"
+
+
+# --- Condition keys --------------------------------------------------------------------------------------------------
+
+
+def _settings(given: Mapping[str, Any]) -> Keys:
+    return {key: (str(given[name]),) if given.get(name) else None for name, key in GIVEN.items()}
+
+
+def _tags(given: Mapping[str, Any]) -> dict[str, str]:
+    tags = {}
+    for name, key in given.items():
+        found = TAG_KEY.fullmatch(name)
+        if found:
+            tags[str(key)] = str(given.get(name.removesuffix("Key") + "Value", ""))
+    return tags
+
+
+def _request_tags(given: Mapping[str, Any]) -> Keys:
+    tags = _tags(given)
+    removed = tuple(str(value) for name, value in given.items() if name.startswith("TagKeys."))
+    keys: dict[str, tuple[str, ...] | None] = {
+        # That a tag is not among those given is known.
+        "aws:requesttag/": None,
+        "rds:req-tag/": None,
+        "aws:tagkeys": (*tags, *removed) or None,
     }
+    for key, value in tags.items():
+        keys[f"aws:requesttag/{key.lower()}"] = keys[f"rds:req-tag/{key.lower()}"] = (value,)
+    return keys
 
 
-def _keys(request: Request, word: str, name: str) -> Keys:
-    """What the call says, and the tags that the resource has."""
-    return {**_given(parameters(request)), **_existing(_arn(request, word, name))}
+def _resource_tags(resource: str) -> Keys:
+    kind = resource.split(":", 6)[5] if resource.count(":") > 5 else ""
+    keys: dict[str, tuple[str, ...] | None] = {"aws:resourcetag/": None, f"rds:{kind}-tag/": None}
+    for key, value in _tags_of(resource).items():
+        keys[f"aws:resourcetag/{key.lower()}"] = keys[f"rds:{kind}-tag/{key.lower()}"] = (value,)
+    return keys
 
 
-def _existing(name: str) -> Keys:
-    parts = name.split(":", 6)
-    if len(parts) < 7 or (parts[4], parts[3]) not in databases().regions:
+def _tags_of(resource: str) -> Mapping[str, str]:
+    """The tags of what is there, none of what is not or is named by a pattern."""
+    account = account_in(resource)
+    if not account:
         return {}
-    place, kind = databases().of(parts[4], parts[3]), parts[5]
-    kept = {
-        "db": place.instances,
-        "cluster": place.clusters,
-        "snapshot": place.snapshots,
-        "cluster-snapshot": place.cluster_snapshots,
-    }
-    found = kept.get(kind, {}).get(parts[6])  # type: ignore[attr-defined]
-    if found is None:
+    _, _, _, region, _, kind, name = resource.split(":", 6)
+    found: Any = None
+    if kind == "global-cluster":
+        found = databases().global_clusters.get((account, name))
+    elif (account, region) in databases().regions:
+        place = databases().of(account, region)
+        kept: dict[str, Mapping[str, Any]] = {
+            "db": place.instances,
+            "cluster": place.clusters,
+            "snapshot": place.snapshots,
+            "cluster-snapshot": place.cluster_snapshots,
+        }
+        found = kept.get(kind, {}).get(name)
+    if found is not None:
+        return dict(found.tags)
+    return _tags_of_group(account, region, kind, name)
+
+
+GROUPS = {
+    "pg": "db_parameter_groups",
+    "cluster-pg": "db_cluster_parameter_groups",
+    "og": "option_groups",
+    "subgrp": "subnet_groups",
+}
+
+
+def _tags_of_group(account: str, region: str, kind: str, name: str) -> Mapping[str, str]:
+    if kind not in GROUPS or account not in rds_backends or region not in rds_backends[account]:
         return {}
-    return {f"aws:resourcetag/{key.lower()}": (value,) for key, value in found.tags.items()}
+    group = getattr(rds_backends[account][region], GROUPS[kind]).get(name)
+    return {tag["Key"]: tag.get("Value", "") for tag in group.get_tags()} if group is not None else {}

@@ -63,7 +63,7 @@ class PostgresEngine:
         for file in sorted((template.base.data / "pg_wal").iterdir()):
             if file.is_file():
                 copy_file(file, log.folder / file.name, self._home)
-        server = making.make(self._place, template.base, log, PostgresServer)
+        server = making.make(self._place, template.base, log)
         try:
             parameters.make_master(server.session, credentials, database)
         except BaseException:

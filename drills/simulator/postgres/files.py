@@ -91,8 +91,11 @@ def _walk(source: Path, within: str) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def _entries(source: Path, within: str) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(source / within) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(source / within) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
     for entry in entries:
         path = f"{within}/{entry.name}" if within else entry.name
         if entry.name in NOT_COPIED or entry.name.startswith("pgsql_tmp") or path == "pg_wal":

@@ -86,29 +86,59 @@ class PostgresImage:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy of a running server's files is."""
+
+    position: Position
+    timeline: int
+    first_segment: int
+    size_bytes: int
+    copied_at: int
+
+
 def take(place: Place, session: Session, data: Path, log: Log, base: Base | None, applied: Position) -> PostgresImage:
+    """An image of a running server; see ``copy_running``."""
+    folder = place.home.make_folder(place.new_folder("i"))
+    try:
+        copied = copy_running(place, session, data, log, base, applied, (folder / "data", folder / "wal"))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    kept = Base(folder / "data", copied.copied_at)
+    return PostgresImage(folder, copied.position, copied.timeline, copied.first_segment, copied.size_bytes, kept, log)
+
+
+def copy_running(
+    place: Place,
+    session: Session,
+    data: Path,
+    log: Log,
+    base: Base | None,
+    applied: Position,
+    targets: tuple[Path, Path],
+) -> Copied:
     """Copy the files of a running server, as PostgreSQL's manual says for a low-level base backup.
 
-    ``applied``: what the image must not be older than, which a standby's backup may be.
+    ``base``: where files that did not change are linked from, if they may be; ``applied``: what the copy must not be
+    older than, which a standby's backup may be; ``targets``: folders to make, for the data and for the log.
     """
-    folder = place.home.make_folder(place.new_folder("i"))
     begin, end = CALLS if place.version >= 15 else OLD_CALLS
     try:
-        copied_at = filesystem_time(folder)
+        copied_at = filesystem_time(targets[0].parent)
         session.row(begin)
         unchanged = base.unchanged if base else lambda path, status: None
-        size = copy_database(data, folder / "data", place.home, unchanged)
+        size = copy_database(data, targets[0], place.home, unchanged)
         lsn, label = session.row(end)
-        place.home.write(folder / "data" / "backup_label", label)
+        place.home.write(targets[0] / "backup_label", label)
         position = max(position_of(lsn), applied)
         first, timeline = _start_of(label)
-        lay(log.segment, folder / "wal", timeline, first, position, place.home)
+        lay(log.segment, targets[1], timeline, first, position, place.home)
     except BaseException:
         # The end of the connection ends the backup in the server.
         session.close()
-        shutil.rmtree(folder, ignore_errors=True)
         raise
-    return PostgresImage(folder, position, timeline, first, size, Base(folder / "data", copied_at), log)
+    return Copied(position, timeline, first, size, copied_at)
 
 
 def filesystem_time(folder: Path) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
+import shutil
 import socket
-from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from drills.errors import BeyondArchive, EngineError
@@ -28,22 +27,59 @@ def new_log(place: Place, timeline: int) -> Log:
     return Log(place.new_folder("l"), place.home, place.programs, timeline)
 
 
-def make(
-    place: Place, base: Base, log: Log, build: Callable[[Place, Path, int, Log, Base], S], standby: bool = False
-) -> S:
-    """A started server with a copy of the base's files and this log, on a port that nobody has.
-
-    A standby keeps its source's parameters, as the log can be applied with no less; any other has none.
-    """
+def make(place: Place, base: Base, log: Log) -> PostgresServer:
+    """A started server with a copy of the base's files and with this log. Its parameters are the engine's."""
     folder = place.home.make_folder(place.new_folder("s"))
-    data = folder / "data"
-    copy_database(base.data, data, place.home, lambda path, status: None)
-    (data / "pg_wal").symlink_to(log.folder)
-    if standby:
-        place.home.write(data / "standby.signal", "")
-    else:
-        place.home.write(data / "postgresql.auto.conf", "")
-    server = build(place, folder, free_port(), log, base)
+    copy_database(base.data, folder / "data", place.home, lambda path, status: None)
+    place.home.write(folder / "data" / "postgresql.auto.conf", "")
+    return _launch(PostgresServer(place, folder, free_port(), log, base))
+
+
+def restore(place: Place, image: PostgresImage, archive: Log | None, until: Position) -> PostgresServer:
+    """See Engine.restore."""
+    log = new_log(place, image.timeline)
+    try:
+        _lay_log(place, image, archive, until, log)
+        server = make(place, image.base, log)
+        reached = position_of(server.session.row("SELECT checkpoint_lsn::text FROM pg_control_checkpoint()")[0])
+        if reached < until:
+            server.destroy()
+            raise BeyondArchive(
+                f"The log is damaged: it was asked for up to {text_of(until)} and ended at {text_of(reached)}. "
+                "Restore to an earlier position"
+            )
+    except BaseException:
+        log.discard()
+        log.let_go()
+        raise
+    log.has(until)
+    return server
+
+
+def follow(source: PostgresServer) -> PostgresStandby:
+    """A standby of a running server, as of now; its receiver gets what it is let by a gate.
+
+    It keeps its source's parameters, as the log cannot be applied with less.
+    """
+    place = source.place
+    folder = place.home.make_folder(place.new_folder("s"))
+    log = new_log(place, source.log.timeline)
+    try:
+        copied = source.copy_to(folder / "data", log.folder)
+        system = str(source.session.row("SELECT system_identifier FROM pg_control_system()")[0])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(log.folder, ignore_errors=True)
+        raise
+    place.home.write(folder / "data" / "standby.signal", "")
+    log.has(copied.position)
+    feed = Source(source.log, system, place.full_version)
+    return _launch(PostgresStandby(place, folder, free_port(), log, None, feed, copied.position))
+
+
+def _launch(server: S) -> S:
+    """Start a server for the first time, on a port that nobody has. One that does not start is destroyed."""
+    (server.data / "pg_wal").symlink_to(server.log.folder)
     for attempt in range(ATTEMPTS):
         try:
             server.start()
@@ -54,42 +90,8 @@ def make(
             server.destroy()
             raise
         break
-    place.servers.append(server)
+    server.place.servers.append(server)
     return server
-
-
-def restore(place: Place, image: PostgresImage, archive: Log | None, until: Position) -> PostgresServer:
-    """See Engine.restore."""
-    log = new_log(place, image.timeline)
-    _lay_log(place, image, archive, until, log)
-    server = make(place, image.base, log, PostgresServer)
-    reached = position_of(server.session.row("SELECT checkpoint_lsn::text FROM pg_control_checkpoint()")[0])
-    if reached < until:
-        server.destroy()
-        raise BeyondArchive(
-            f"The log is damaged: it was asked for up to {text_of(until)} and ended at {text_of(reached)}. "
-            "Restore to an earlier position"
-        )
-    log.has(until)
-    return server
-
-
-def follow(source: PostgresServer) -> PostgresStandby:
-    """A standby of a running server, as of now; its receiver gets what it is let by a gate."""
-    place, image = source.place, source.image()
-    try:
-        log = new_log(place, image.timeline)
-        _lay_log(place, image, None, image.position, log)
-        system = str(source.session.row("SELECT system_identifier FROM pg_control_system()")[0])
-        feed = Source(source.log, system, place.full_version)
-
-        def build(place: Place, folder: Path, port: int, log: Log, base: Base) -> PostgresStandby:
-            return PostgresStandby(place, folder, port, log, base, feed, image.position)
-
-        log.has(image.position)
-        return make(place, image.base, log, build, standby=True)
-    finally:
-        image.discard()
 
 
 def _lay_log(place: Place, image: PostgresImage, archive: Log | None, until: Position, log: Log) -> None:

@@ -23,7 +23,7 @@ from drills.simulator.postgres.waiting import ended, pause
 from drills.simulator.postgres.wal import Log
 
 if TYPE_CHECKING:
-    from drills.simulator.postgres.images import Base, PostgresImage
+    from drills.simulator.postgres.images import Base, Copied, PostgresImage
     from drills.simulator.postgres.standby import PostgresStandby
 
 START_SECONDS = 120.0
@@ -94,6 +94,13 @@ class PostgresServer:
             image = images.take(self.place, self.session, self.data, self.log, self._base, applied)
             self._base = image.base
             return image
+
+    def copy_to(self, data: Path, wal: Path) -> Copied:
+        """A copy of the files and of the log that belongs to them, as a standby begins with."""
+        with self.lock:
+            self._must_run()
+            applied = self.position()
+            return images.copy_running(self.place, self.session, self.data, self.log, None, applied, (data, wal))
 
     def set_password(self, credentials: Credentials) -> None:
         with self.lock:

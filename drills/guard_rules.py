@@ -277,6 +277,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("lambda", "UpdateFunctionConfiguration"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "DeleteFunction"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "AddPermission"): Rule(CHANGES, "function", _FUNCTION),
+    ("lambda", "Invoke"): Rule(FILLS, "function", _FUNCTION),
     ("lambda", "CreateEventSourceMapping"): Rule(CHANGES, "function", _FUNCTION, _feed),
     ("lambda", "UpdateEventSourceMapping"): Rule(CHANGES, "event source mapping", _name("UUID")),
     ("lambda", "DeleteEventSourceMapping"): Rule(CHANGES, "event source mapping", _name("UUID")),
@@ -411,7 +412,11 @@ def _of_alias(client: Any, there: Resource) -> Mapping[str, str]:
 
 
 def _of_database_resource(client: Any, there: Resource) -> Mapping[str, str]:
-    if client.meta.service_model.service_name != "rds" or client.meta.region_name not in (there.region, "", None):
+    # A global database has no region, and answers in every one.
+    if (
+        client.meta.service_model.service_name != "rds"
+        or (there.region or client.meta.region_name) != client.meta.region_name
+    ):
         return {}
     partition = client.meta.partition
     arn = f"arn:{partition}:rds:{there.region}:{there.account}:{there.name}"

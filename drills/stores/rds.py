@@ -12,6 +12,7 @@ from drills.site import Site
 from drills.stores import Outgoing
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_damage import damage_database
+from drills.stores.rds_global import leave_global_cluster
 from drills.stores.rds_instances import delete_database, guard
 from drills.stores.rds_making import make_database
 from drills.stores.rds_probe import probe_database
@@ -70,6 +71,8 @@ class RDSKind:
 
     def destroy(self, site: Site, at: Location) -> None:
         drop(site, at)
+        if site.store.config.is_aurora:
+            leave_global_cluster(site, at)
         delete_database(site, at)
         drop_secret(site, at)
 

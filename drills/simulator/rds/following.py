@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
 
 from drills.simulator import metrics
 from drills.simulator.dynamodb.underway import disturbed
@@ -122,12 +121,15 @@ class Following:
 
 
 _followings: list[Following] = []
+_standbys: list[Standby] = []
+"""Those that have not been promoted, whether or not they still follow."""
 _watching: list[Simulation] = []
 
 
 def begin(simulation: Simulation) -> None:
     """Forget the standbys of an earlier simulation and go on with this one's when an outage is over."""
     _followings.clear()
+    _standbys.clear()
     _watching.clear()
     simulation.on_region_up.append(lambda region: _resume(lambda one: region in (one.source.region, one.target.region)))
     simulation.on_account_reopened.append(lambda account: _resume(lambda one: account == one.source.account))
@@ -141,6 +143,7 @@ def follow(source: Held, target: Held, operation: str) -> Standby:
     standby = volume.server.standby()
     reached = volume.server.position()
     standby.let(reached)
+    _standbys.append(standby)
     now = simulation.clock.now()
     _followings.append(Following(simulation, source, target, volume, standby, operation, now, reached))
     _watch(simulation)
@@ -165,16 +168,18 @@ def part(target: Held) -> None:
 
 
 def promote(target: Held) -> None:
-    """Let what follows another become a database of its own, with what has arrived; its line begins now."""
-    assert target.volume is not None
-    server = target.volume.server
-    one = following_of(target)
+    """Let what follows another become a database of its own, with what has arrived; its line begins now. What has been
+    a primary stays what it was."""
+    server = target.volume.server if target.volume is not None else None
+    assert server is not None
     part(target)
-    standby = one.standby if one is not None else cast(Standby, server)
-    if not standby.running:
-        standby.start()
-    standby.promote()
-    begin_line(target, standby)
+    if not server.running:
+        server.start()
+    standby = next((one for one in _standbys if one is server), None)
+    if standby is not None:
+        _standbys.remove(standby)
+        standby.promote()
+        begin_line(target, standby)
 
 
 def begin_line(held: Held, server: Server) -> None:

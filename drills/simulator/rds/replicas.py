@@ -3,7 +3,8 @@
 Source: RDS user guide, Working with DB instance read replicas (creating, promoting, cross-Region, deleting the source),
 PostgreSQL read replicas; API reference, CreateDBInstanceReadReplica and PromoteReadReplica. The words of the refusals
 that AWS is known to answer with are those; the others are ours (A). Assumed: what was on its way when a promotion
-begins does not arrive any more; a replica whose source cannot be reached when it would be ready has failed.
+begins does not arrive any more; a replica whose source cannot be reached when it would be ready has failed; the first
+backup after a promotion holds nothing up, as where the replica has had backups before, which AWS recommends.
 """
 
 from __future__ import annotations
@@ -181,15 +182,6 @@ def _promoted(replica: Instance, retention_days: int) -> None:
     replica.replica_of = replica.replica_status = None
     replica.backup_retention_days = retention_days
     following.promote(replica)
-    if retention_days == 0:
-        become(replica, "available")
-        return
-    become(replica, "backing-up")
-    modelled = current().begin("rds.backing_up", replica.arn, size_of(replica))
-    after(replica, modelled.seconds, lambda: _backed_up(replica))
-
-
-def _backed_up(replica: Instance) -> None:
     become(replica, "available")
     for tell in databases().on_available:
         tell(replica)

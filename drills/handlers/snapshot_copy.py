@@ -18,7 +18,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -136,7 +136,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         given = json.loads(environment["DRILLS_SNAPSHOT_COPY"])
         lists = {name: tuple(given[name]) for name in ("shareable_keys", "readers") if name in given}
-        chosen = {key: tuple(value) if isinstance(value, list) else value for key, value in given["selection"].items()}
+        chosen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given["selection"].items()}
         return cls(**{**given, **lists, "selection": Selection(**chosen)})
 
     def as_environment(self) -> dict[str, str]:
@@ -313,6 +313,7 @@ def snapshot_of(words: Words, one: Mapping[str, Any]) -> Snapshot:
     tags, created = tags_of(one), one.get("SnapshotCreateTime")
     # A copy of a cluster snapshot does not say how old its rows are, so that whoever makes it notes that in a tag.
     as_of = one.get("OriginalSnapshotCreateTime") or _moment(tags.get(AS_OF_TAG)) or created
+    as_of = as_of.astimezone(UTC) if as_of is not None else None
     arn = str(one[f"{words.member}Arn"])
     return Snapshot(
         words,

@@ -71,15 +71,7 @@ def _of_the_watch(copy: StreamCopy, clients: Clients) -> Iterator[str]:
     if queue_url(copy, clients) is None:
         yield f"the queue {copy.queue} for what is given up is gone"
     wanted = alarms(copy)
-    names = [alarm["AlarmName"] for alarm in wanted]
-    told = clients("production", "cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
-    found = {alarm["AlarmName"]: alarm for alarm in told}
-    for alarm in wanted:
-        there = found.get(alarm["AlarmName"])
-        if there is None:
-            yield f"the alarm {alarm['AlarmName']} is gone"
-        elif wrong := [name for name, value in alarm.items() if there.get(name) != value]:
-            yield f"the alarm {alarm['AlarmName']} has another {', '.join(wrong)}"
+    yield from of_alarms(clients("production", "cloudwatch"), wanted)
     events = clients("production", "events")
     rule = exists(lambda: events.describe_rule(Name=copy.heartbeat_rule))
     if rule is None or rule["State"] != "ENABLED":
@@ -90,13 +82,27 @@ def _of_the_watch(copy: StreamCopy, clients: Clients) -> Iterator[str]:
         yield f"the heartbeat {copy.heartbeat_rule} does not reach the function"
 
 
+def of_alarms(cloudwatch: Any, wanted: list[dict[str, Any]]) -> Iterator[str]:
+    """Which alarms are gone, or are not as a copy's deployment made them."""
+    names = [alarm["AlarmName"] for alarm in wanted]
+    told = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    found = {alarm["AlarmName"]: alarm for alarm in told}
+    for alarm in wanted:
+        there = found.get(alarm["AlarmName"])
+        if there is None:
+            yield f"the alarm {alarm['AlarmName']} is gone"
+        elif wrong := [name for name, value in alarm.items() if there.get(name) != value]:
+            yield f"the alarm {alarm['AlarmName']} has another {', '.join(wrong)}"
+
+
 def _of_roles(copy: StreamCopy, clients: Clients) -> Iterator[str]:
     production, vault = clients("production", "iam"), clients("vault", "iam")
-    yield from _of_role(production, copy.production_role, function_trust(), function_policy(copy))
-    yield from _of_role(vault, copy.vault_role, vault_trust(copy), vault_policy(copy))
+    yield from of_role(production, copy.production_role, function_trust(), function_policy(copy))
+    yield from of_role(vault, copy.vault_role, vault_trust(copy), vault_policy(copy))
 
 
-def _of_role(iam: Any, role: str, trust: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]:
+def of_role(iam: Any, role: str, trust: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]:
+    """In what a role is not as a copy's deployment made it."""
     found = exists(lambda: iam.get_role(RoleName=role))
     if found is None:
         yield f"the role {role} is gone"

@@ -7,7 +7,7 @@ nothing there. Reads only, in the vault.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -28,12 +28,16 @@ DESTRUCTIVE = (
 
 def exposed(copy: StreamCopy, clients: Clients) -> tuple[str, ...]:
     """The vault's roles that production may use and that may destroy, each with what it may do."""
-    iam = clients("vault", "iam")
+    return exposed_to(clients("vault", "iam"), copy.source_account, DESTRUCTIVE)
+
+
+def exposed_to(iam: Any, account: str, destructive: Sequence[str]) -> tuple[str, ...]:
+    """The roles that this account may use and that may do any of what is destructive."""
     found = []
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
-            if _trusts(role["AssumeRolePolicyDocument"], copy.source_account):
-                allowed = [action for action in DESTRUCTIVE if _allows(_policies(iam, role["RoleName"]), action)]
+            if _trusts(role["AssumeRolePolicyDocument"], account):
+                allowed = [action for action in destructive if _allows(_policies(iam, role["RoleName"]), action)]
                 if allowed:
                     found.append(f"{role['RoleName']} trusts production and may {', '.join(allowed)}")
     return tuple(found)

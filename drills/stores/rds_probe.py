@@ -36,7 +36,6 @@ def probe_database(site: Site, at: Location) -> list[Finding]:
     questions: Sequence[tuple[str, str, Callable[[], Answer | None]]] = (
         ("endpoint", "connections to the endpoint, to a server that takes writes", probe.endpoint),
         ("application", "the application's role, with its rights on every table", probe.application),
-        ("canary", "a record written, committed, read back and deleted, as the application does it", probe.canary),
         ("sequences", "every sequence ahead of the columns that it fills", probe.sequences),
         ("constraints", "every constraint validated", probe.constraints),
         ("indexes", "every index valid", probe.indexes),
@@ -47,6 +46,8 @@ def probe_database(site: Site, at: Location) -> list[Finding]:
         ),
         ("amcheck", "every B-tree index holding exactly what its table holds", probe.amcheck),
         ("large_objects", "every large object that a record refers to", probe.large_objects),
+        # Last, as it takes the next number of every sequence.
+        ("canary", "a record written, committed, read back and deleted, as the application does it", probe.canary),
     )
     findings = [probe.finding(f"database.{check}", expected, ask) for check, expected, ask in questions]
     return [finding for finding in findings if finding is not None]
@@ -144,8 +145,9 @@ class _Probe:
     def sequences(self) -> Answer:
         found = self.rows(USES_OF_SEQUENCES)
         behind = []
-        for sequence, table, column, last, called, step in found:
+        for sequence, table, column, step in found:
             upwards = step > 0
+            ((last, called),) = self.rows(f"SELECT last_value, is_called FROM {sequence}")
             ((extreme,),) = self.rows(f"SELECT {'max' if upwards else 'min'}({column}) FROM {table}")
             following = last + step if called else last
             if extreme is not None and (extreme >= following if upwards else extreme <= following):
@@ -241,13 +243,12 @@ WITH uses AS (
         AND d.deptype IN ('a', 'i')
     UNION SELECT d.refobjid, a.adrelid, a.adnum FROM pg_depend d JOIN pg_attrdef a ON a.oid = d.objid
     WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass)
-SELECT c.oid::regclass::text, u.relation::regclass::text, quote_ident(a.attname),
-    coalesce(pg_sequence_last_value(c.oid), s.seqstart), pg_sequence_last_value(c.oid) IS NOT NULL, s.seqincrement
+SELECT c.oid::regclass::text, u.relation::regclass::text, quote_ident(a.attname), s.seqincrement
 FROM uses u JOIN pg_class c ON c.oid = u.sequence AND c.relkind = 'S' JOIN pg_sequence s ON s.seqrelid = c.oid
 JOIN pg_attribute a ON a.attrelid = u.relation AND a.attnum = u.number AND NOT a.attisdropped
 JOIN pg_class t ON t.oid = u.relation AND NOT t.relispartition AND t.relkind IN ('r', 'p')
 ORDER BY 1, 2, 3"""
-"""Sequences with the columns that they fill, as their own or by a default: its last value, whether it gave any yet."""
+"""Sequences with the columns that they fill, as their own or by a default; by how much it counts."""
 
 
 def _all(found: Sequence[tuple[str, bool]], word: str) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,10 @@ def kept(site: Site, at: Location) -> Connection:
         mine = _kept[id(site)] = {}
         weakref.finalize(site, _forget, id(site))
     connection = mine.get(at)
-    if connection is not None and not connection.closed:
-        return connection
+    if connection is not None:
+        if not connection.closed and _is_quiet(connection):
+            return connection
+        connection.close()
     try:
         mine[at] = connect(site, at)
     except (DrillError, ClientError, BotoCoreError, driver().Error) as error:
@@ -83,6 +86,12 @@ def kept(site: Site, at: Location) -> Connection:
         mine.pop(at, None)
         raise Refused(f"{label(site, at)}: no connection: {error}") from error
     return mine[at]
+
+
+def _is_quiet(connection: Connection) -> bool:
+    """Whether nothing has come since the last answer: what comes unasked is the server's farewell."""
+    readable, _, _ = select.select([connection.fileno()], [], [], 0)
+    return not readable
 
 
 def drop(site: Site, at: Location) -> None:

@@ -79,7 +79,8 @@ def connection() -> Iterator[psycopg.Connection]:
 
 # --- Anything that a record can hold ---------------------------------------------------------------------------------
 
-texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=12)
+CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
+texts = st.text(CHARACTERS, max_size=12)
 colours = st.sampled_from(["red", 'dark "blue"', "a,b", "{}", ""])
 moments = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])).filter(
     lambda moment: datetime(1, 1, 3, tzinfo=UTC) < moment < datetime(9999, 12, 29, tzinfo=UTC)
@@ -113,8 +114,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "local": st.datetimes(),
     "day": st.dates() | st.dates().map(date.isoformat),
     "uid": st.uuids() | st.uuids().map(lambda one: str(one).upper()),
-    "short": st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=5),
-    "padded": st.text(st.characters(min_codepoint=33, exclude_categories=("Cs",)), min_size=1, max_size=4),
+    "short": st.text(CHARACTERS, max_size=5),
+    "padded": st.text(st.characters(codec="utf-8", min_codepoint=33), min_size=1, max_size=4),
     "words": texts,
     "tree": trees,
     "source": trees,
@@ -133,9 +134,11 @@ parts = st.lists(
     max_size=3,
 )
 notes = st.lists(
-    st.fixed_dictionaries({"n": whole(64)}, optional={"tags": lists(texts)}), max_size=3, unique_by=lambda one: one["n"]
+    st.fixed_dictionaries({"n": whole(64)}, optional={"tags": lists(texts)}),
+    max_size=3,
+    unique_by=lambda one: str(one["n"]),
 )
-keys = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=8)
+keys = st.text(CHARACTERS, min_size=1, max_size=8)
 records = st.fixed_dictionaries({"id": keys}, optional={**VALUES, "parts": parts, "notes": notes})
 
 

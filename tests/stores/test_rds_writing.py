@@ -17,6 +17,7 @@ from drills.stores.rds_making import migrate
 from drills.workload import StoreWorkload
 from tests.stores.database_site import (
     PLAIN,
+    asked,
     database_site,
     describe,
     filled,
@@ -68,17 +69,30 @@ def test_what_the_server_refuses_is_certainly_not_there(seeded: StoreWorkload, v
     assert inventory(seeded).keys() - before.keys() == {"K-900"}, "the connection goes on"
 
 
-def test_a_cut_connection_refuses_one_write_and_is_opened_anew(seeded: StoreWorkload) -> None:
+def test_a_connection_that_the_server_ended_is_opened_anew(seeded: StoreWorkload) -> None:
     write(seeded)
+    ended = asked(
+        seeded.site,
+        seeded.at,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'drills'",
+    )
+    assert ended == [(True,)]
+    write(seeded, value=52)
+    assert orjson.loads(inventory(seeded)["K-900"])["value"] == 52
+
+
+def test_a_connection_that_is_cut_before_commit_is_a_refusal(seeded: StoreWorkload) -> None:
     told(
         seeded.site,
         seeded.at,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'drills'",
+        """CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+        CREATE TRIGGER cut AFTER INSERT ON things FOR EACH ROW EXECUTE FUNCTION cut()""",
     )
-    with pytest.raises(Refused):
-        write(seeded, value=51)
-    write(seeded, value=52)
-    assert orjson.loads(inventory(seeded)["K-900"])["value"] == 52
+    with pytest.raises(Refused, match="before it was committed"):
+        write(seeded)
+    told(seeded.site, seeded.at, "DROP FUNCTION cut CASCADE")
+    assert "K-900" not in inventory(seeded)
 
 
 def test_an_answer_to_commit_that_is_lost_leaves_the_write_open(seeded: StoreWorkload) -> None:

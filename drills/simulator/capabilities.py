@@ -19,6 +19,16 @@ CAPABILITIES = frozenset(
         "faults",
         "iam.identity_policies",
         "lambda.event_sources",
+        "rds",
+        "rds.aurora",
+        "rds.aurora_global_database",
+        "rds.automated_backups",
+        "rds.encryption_keys",
+        "rds.parameter_groups",
+        "rds.pitr",
+        "rds.read_replicas",
+        "rds.sharing",
+        "rds.snapshots",
         "regions.outage",
         "s3.batch_replication",
         "s3.bucket_policies",
@@ -40,8 +50,8 @@ MISSING = MappingProxyType(
         "by its canonical id is not, as in moto all accounts have the same",
         "s3.new_bucket_defaults": "as in moto, a new bucket says nothing of object ownership and public access; AWS "
         "disables its ACLs and blocks public access",
-        "iam.conditions": "source addresses, resource tags, session tags and keys of services that drills do not use "
-        "are not known; such a condition never allows and always denies",
+        "iam.conditions": "source addresses, resource tags of services other than RDS, session tags and keys of services "
+        "that drills do not use are not known; such a condition never allows and always denies",
         "iam.resources": "for services that drills do not use, the resource is what the call's first ARN names, else *",
         "iam.aws_managed_policies": "policies that AWS itself provides are not there to be attached",
         "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
@@ -50,8 +60,9 @@ MISSING = MappingProxyType(
         "key that nobody issued here, is that of an administrator of moto's default account",
         "accounts.closing": "a closed account is never deleted for good, and has no bill, domains or subscriptions",
         "regions.partial": "a region is up or down as a whole; one impaired service is simulated by faults by rate",
-        "kms.grants": "key policies and grants are judged where S3 replicates by a key, nowhere else; a closed "
-        "account's keys are out of reach with it",
+        "kms.grants": "key policies and grants are judged where S3 replicates by a key, where RDS uses one, and where "
+        "a key of another account is described or granted, nowhere else; a closed account's keys are out of reach "
+        "with it",
         "dynamodb.mrsc": "global tables with strong consistency, and global tables across accounts, are refused",
         "dynamodb.export_formats": "exports are full and in DynamoDB JSON; incremental ones, Ion and CSV are refused",
         "dynamodb.partiql": "statements are carried out as in moto: conditions on number keys find nothing or fail; "
@@ -78,7 +89,28 @@ MISSING = MappingProxyType(
         "s3.access_logs": "server access logs are written for calls about buckets, not for those about objects",
         "s3.customer_keys": "encryption with keys that the customer sends (SSE-C) is not carried out",
         "s3.redirects": "a bucket answers at the endpoint of every region, without redirects to its own",
-        "rds": "databases and snapshots are moto's: available at once, without rows, sharing rules, windows or keys",
+        "rds.mysql": "MySQL and Aurora MySQL are refused: no server for them comes from PyPI; so is backtrack, which "
+        "only they have",
+        "rds.mariadb": "MariaDB is refused",
+        "rds.oracle": "Oracle is refused, as are Db2 and RDS Custom",
+        "rds.sqlserver": "SQL Server is refused",
+        "rds.versions": "every database runs on the PostgreSQL at hand, whatever EngineVersion says; upgrades to another "
+        "major version are refused",
+        "rds.server_time": "now() in a database is real time, not simulated: applications send their own times",
+        "rds.addresses": "endpoints are loopback addresses with ports of this machine's, the same after a rename; the "
+        "reader endpoint of a cluster tells its port behind a colon where it is not the writer's",
+        "rds.network": "security groups, subnets and public access are kept and close nothing; TLS is not served",
+        "rds.iam_authentication": "database authentication with IAM tokens is kept as a setting; passwords let in",
+        "rds.rds_proxy": "proxies are as in moto and lead nowhere",
+        "rds.blue_green": "blue/green deployments are as in moto and concern none of these databases",
+        "rds.performance_insights": "Performance Insights, enhanced monitoring and log exports gather nothing",
+        "rds.multi_az": "a Multi-AZ instance has no standby of its own, and a reboot with failover is a reboot; "
+        "Multi-AZ DB clusters are refused",
+        "rds.aurora_instance_parameters": "of an Aurora cluster's parameters those of its own group take effect; the "
+        "instances' groups are kept",
+        "rds.serverless": "Aurora Serverless capacity and limitless databases do not scale; serverless v1 is refused",
+        "rds.events": "events of RDS and their subscriptions are as in moto and tell nothing of these databases",
+        "rds.storage_full": "storage is not used up, and its throughput does not slow anything down",
         "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
         "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and "
         "more, and say they are complete",

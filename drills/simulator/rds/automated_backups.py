@@ -17,6 +17,7 @@ from drills.simulator.postgres.interface import Archive
 from drills.simulator.rds import following
 from drills.simulator.rds.backup_shapes import shape
 from drills.simulator.rds.calls import Call, Refused, answering, page
+from drills.simulator.rds.finding import passing
 from drills.simulator.rds.model import AutomatedBackup, Cluster, Held, Instance, Line, Volume
 from drills.simulator.rds.snapshot_words import CLUSTER, DB, kept
 from drills.simulator.rds.state import databases
@@ -257,7 +258,8 @@ def _automated_snapshots(backup: AutomatedBackup) -> Iterator[Any]:
 def describe_instances(call: Call) -> Mapping[str, Any]:
     given = call.params
     wanted = (given.get("DbiResourceId"), given.get("DBInstanceIdentifier"), given.get("DBInstanceAutomatedBackupsArn"))
-    found = [one for one in _of(call, "db") if _is(one, *wanted) and _passes(one, given.get("Filters", ()))]
+    named = [one for one in _of(call, "db") if _is(one, *wanted)]
+    found = passing(named, given.get("Filters", ()), _filters("db"))
     if any(wanted) and not found:
         raise not_found("db", next(filter(None, wanted)))
     return page(call, [shape(one, window(one), _replications(one)) for one in found], "DBInstanceAutomatedBackups")
@@ -266,7 +268,8 @@ def describe_instances(call: Call) -> Mapping[str, Any]:
 def describe_clusters(call: Call) -> Mapping[str, Any]:
     given = call.params
     wanted = (given.get("DbClusterResourceId"), given.get("DBClusterIdentifier"), None)
-    found = [one for one in _of(call, "cluster") if _is(one, *wanted) and _passes(one, given.get("Filters", ()))]
+    named = [one for one in _of(call, "cluster") if _is(one, *wanted)]
+    found = passing(named, given.get("Filters", ()), _filters("cluster"))
     if any(wanted) and not found:
         raise not_found("cluster", next(filter(None, wanted)))
     return page(call, [shape(one, window(one), []) for one in found], "DBClusterAutomatedBackups")
@@ -307,20 +310,16 @@ def _is(backup: AutomatedBackup, resource_id: str | None, identifier: str | None
     )
 
 
-def _passes(backup: AutomatedBackup, filters: Any) -> bool:
-    word = "db-cluster" if backup.of == "cluster" else "db-instance"
-    resource = "db-cluster-resource-id" if backup.of == "cluster" else "dbi-resource-id"
-    found = {
-        "status": {backup.status},
-        f"{word}-id": {backup.source.identifier, arn_of(backup.source)},
-        resource: {backup.source.resource_id},
+def _filters(of: str) -> Mapping[str, Any]:
+    """The values that a backup has, by filter."""
+    return {
+        "status": lambda one: {one.status},
+        "db-cluster-id" if of == "cluster" else "db-instance-id": lambda one: {
+            one.source.identifier,
+            arn_of(one.source),
+        },
+        "db-cluster-resource-id" if of == "cluster" else "dbi-resource-id": lambda one: {one.source.resource_id},
     }
-    for one in filters:
-        if one["Name"] not in found:
-            raise Refused("InvalidParameterValue", f"Unrecognized filter name: {one['Name']}")
-        if not found[one["Name"]] & set(one.get("Values", ())):
-            return False
-    return True
 
 
 def not_found(of: str, name: Any) -> Refused:

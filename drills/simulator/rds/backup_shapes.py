@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.simulator.rds.model import AutomatedBackup, Instance
+from drills.simulator.rds.shapes import tag_list
 from drills.simulator.rds.snapshot_shapes import PORT
 from drills.simulator.rds.taking import arn_of
 
@@ -35,7 +36,7 @@ def shape(backup: AutomatedBackup, window: Window, replicas: Sequence[str]) -> M
         "IAMDatabaseAuthenticationEnabled": source.iam_authentication,
         "BackupRetentionPeriod": backup.retention_days,
         "PreferredBackupWindow": source.preferred_backup_window,
-        "TagList": [{"Key": key, "Value": value} for key, value in source.tags.items()],
+        "TagList": tag_list(source.tags),
     }
     return {name: value for name, value in found.items() if value is not None}
 

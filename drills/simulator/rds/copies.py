@@ -14,8 +14,9 @@ from drills.simulator.dynamodb.underway import later
 from drills.simulator.rds import keys, option_groups
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.model import Snapshot
+from drills.simulator.rds.settings import tags_in
 from drills.simulator.rds.snapshot_shapes import shape
-from drills.simulator.rds.snapshot_words import CLUSTER, DB, Words, check_new, kept, named, tags_of, words_of
+from drills.simulator.rds.snapshot_words import CLUSTER, DB, Words, check_new, kept, named, words_of
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import arn_of, size_of
 from drills.simulator.state import Simulation, current
@@ -49,7 +50,7 @@ def copy(call: Call, words: Words) -> Mapping[str, Any]:
             words.invalid_state,
             f"Cannot copy the snapshot because it is not currently in the available state: {source.identifier}",
         )
-    tags, key_arn = tags_of(call), _key_for(call, words, source)
+    tags, key_arn = tags_in(call.params), _key_for(call, words, source)
     option_group = _option_group_for(call, source) if words.of == "db" else None
     _check_quota(call)
     own = source.account == call.account

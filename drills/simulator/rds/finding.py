@@ -50,9 +50,7 @@ def check_state(held: Held, *states: str) -> None:
     raise Refused("InvalidDBInstanceState", "Database instance is not in available state.")
 
 
-def passing(
-    found: Iterable[Instance] | Iterable[Cluster], filters: Sequence[Mapping[str, Any]], known: Mapping[str, Any]
-) -> list[Any]:
+def passing(found: Iterable[Any], filters: Sequence[Mapping[str, Any]], known: Mapping[str, Any]) -> list[Any]:
     """Those that pass all filters; ``known`` gives by a filter's name the values that one has. Raises Refused."""
     for one in filters:
         if one["Name"] not in known:

@@ -7,6 +7,7 @@ from typing import Any
 
 from drills.simulator.rds.calls import Call
 from drills.simulator.rds.model import AURORA, Instance, Snapshot
+from drills.simulator.rds.shapes import tag_list
 from drills.simulator.rds.snapshot_words import words_of
 from drills.simulator.state import current
 
@@ -44,7 +45,7 @@ def shape(call: Call, snapshot: Snapshot) -> Mapping[str, Any]:
         "Port": PORT,
         "KmsKeyId": snapshot.kms_key_id,
         "IAMDatabaseAuthenticationEnabled": source.iam_authentication,
-        "TagList": [{"Key": key, "Value": value} for key, value in snapshot.tags.items()] if own else [],
+        "TagList": tag_list(snapshot.tags) if own else [],
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drills.simulator.rds.calls import Call, Refused
-from drills.simulator.rds.model import Snapshot, Tags
+from drills.simulator.rds.model import Snapshot
 from drills.simulator.rds.state import databases
 from drills.simulator.state import current
 
@@ -145,12 +145,3 @@ def check_name(words: Words, account: str, region: str, identifier: str) -> str:
     if sum(one.kind == "manual" for one in there.values()) >= MOST_MANUAL:
         raise Refused("SnapshotQuotaExceeded", f"Cannot create more than {MOST_MANUAL} manual snapshots")
     return identifier.lower()
-
-
-def tags_of(call: Call) -> Tags:
-    """The tags that a call gives. Raises Refused for those that only AWS may give."""
-    tags = {tag["Key"]: tag.get("Value", "") for tag in call.params.get("Tags", ())}
-    for key in tags:
-        if key.lower().startswith("aws:"):
-            raise Refused("InvalidParameterValue", "Tag keys cannot start with the reserved prefix 'aws:'.")
-    return tags

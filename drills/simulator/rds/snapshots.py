@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.rds.calls import Call, Refused, answering, page
+from drills.simulator.rds.finding import passing
 from drills.simulator.rds.model import Cluster, Held, Snapshot, Tags
+from drills.simulator.rds.settings import tags_in
 from drills.simulator.rds.snapshot_shapes import shape
 from drills.simulator.rds.snapshot_words import (
     CLUSTER,
@@ -21,7 +23,6 @@ from drills.simulator.rds.snapshot_words import (
     every,
     named,
     not_found,
-    tags_of,
 )
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.taking import arn_of, remove, take
@@ -45,7 +46,7 @@ def create_db_snapshot(call: Call) -> Mapping[str, Any]:
             "InvalidDBInstanceState",
             f"Cannot create a snapshot because the database instance {name} is not currently in the available state.",
         )
-    return {"DBSnapshot": shape(call, take(instance, identifier, "manual", tags_of(call)))}
+    return {"DBSnapshot": shape(call, take(instance, identifier, "manual", tags_in(call.params)))}
 
 
 def final(held: Held, identifier: str, tags: Tags) -> Snapshot:
@@ -65,7 +66,7 @@ def create_db_cluster_snapshot(call: Call) -> Mapping[str, Any]:
             "InvalidDBClusterStateFault",
             f"Cannot create a snapshot because the database cluster {name} is not currently in the available state.",
         )
-    return {"DBClusterSnapshot": shape(call, take(cluster, identifier, "manual", tags_of(call)))}
+    return {"DBClusterSnapshot": shape(call, take(cluster, identifier, "manual", tags_in(call.params)))}
 
 
 # --- Deleting --------------------------------------------------------------------------------------------------------
@@ -108,10 +109,9 @@ def describe(call: Call, words: Words) -> Mapping[str, Any]:
     chosen = [
         one
         for one in chosen
-        if (source is None or _is_source(one, source))
-        and (resource is None or one.source.resource_id == resource)
-        and all(_passes(one, words, each) for each in given.get("Filters", ()))
+        if (source is None or _is_source(one, source)) and (resource is None or one.source.resource_id == resource)
     ]
+    chosen = passing(chosen, given.get("Filters", ()), _filters(words))
     chosen.sort(key=lambda one: (one.account != call.account, one.created, one.identifier))
     return page(call, [shape(call, one) for one in chosen], f"{words.one}s")
 
@@ -141,19 +141,18 @@ def _is_source(snapshot: Snapshot, wanted: str) -> bool:
     return wanted.lower() == snapshot.source_identifier or wanted == arn_of(snapshot.source)
 
 
-def _passes(snapshot: Snapshot, words: Words, one: Mapping[str, Any]) -> bool:
-    name, values = one["Name"], [str(value) for value in one.get("Values", ())]
-    source = "db-instance-id" if words.of == "db" else "db-cluster-id"
-    found: dict[str, set[str]] = {
-        source: {snapshot.source_identifier, arn_of(snapshot.source)},
-        "db-snapshot-id" if words.of == "db" else "db-cluster-snapshot-id": {snapshot.identifier, snapshot.arn},
-        "dbi-resource-id" if words.of == "db" else "db-cluster-resource-id": {snapshot.source.resource_id},
-        "snapshot-type": {snapshot.kind},
-        "engine": {snapshot.source.engine},
+def _filters(words: Words) -> Mapping[str, Any]:
+    """The values that a snapshot has, by filter."""
+    prefix, word = (
+        ("db-cluster", "db-cluster-resource-id") if words.of == "cluster" else ("db-instance", "dbi-resource-id")
+    )
+    return {
+        f"{prefix}-id": lambda one: {one.source_identifier, arn_of(one.source)},
+        "db-cluster-snapshot-id" if words.of == "cluster" else "db-snapshot-id": lambda one: {one.identifier, one.arn},
+        word: lambda one: {one.source.resource_id},
+        "snapshot-type": lambda one: {one.kind},
+        "engine": lambda one: {one.source.engine},
     }
-    if name not in found:
-        raise Refused("InvalidParameterValue", f"Unrecognized filter name: {name}")
-    return bool(found[name] & set(values))
 
 
 def begin(_: Simulation) -> None:

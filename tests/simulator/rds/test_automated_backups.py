@@ -159,6 +159,32 @@ def test_of_a_cluster(world: World) -> None:
         world.rds(TWO).describe_db_cluster_automated_backups(DBClusterIdentifier="orders")
 
 
+def test_of_a_cluster_the_window_goes_on_over_a_failover(world: World) -> None:
+    rds = world.rds()
+    world.write("orders", 1)
+    world.pass_minutes(10)
+    before = world.now - timedelta(minutes=5)
+    rds.create_db_instance(
+        DBInstanceIdentifier="orders-reader",
+        DBClusterIdentifier="orders",
+        DBInstanceClass="db.r6g.large",
+        Engine="aurora-postgresql",
+    )
+    world.until_available("orders-reader")
+    rds.failover_db_cluster(DBClusterIdentifier="orders")
+    world.pass_minutes(10)
+    world.write("orders", 2)
+    world.pass_minutes(10)
+    asked = {"SourceDBClusterIdentifier": "orders"}
+    rds.restore_db_cluster_to_point_in_time(DBClusterIdentifier="then", RestoreToTime=before, **asked)
+    rds.restore_db_cluster_to_point_in_time(DBClusterIdentifier="now", UseLatestRestorableTime=True, **asked)
+    world.pass_minutes(40)
+    world.writer("then")
+    world.writer("now")
+    assert world.rows("then") == [1]
+    assert world.rows("now") == [1, 2]
+
+
 # --- In another region ------------------------------------------------------------------------------------------------
 
 

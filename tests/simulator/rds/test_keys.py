@@ -29,21 +29,21 @@ def test_without_its_key_a_database_is_out_of_reach_and_its_snapshots_cannot_be_
     kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     world.pass_minutes(10)
     assert status(world, "sealed") == "inaccessible-encryption-credentials-recoverable"
-    for attempt in (
-        lambda: rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="sealed-1"),
-        lambda: rds.copy_db_snapshot(SourceDBSnapshotIdentifier="sealed-1", TargetDBSnapshotIdentifier="x"),
-        lambda: rds.restore_db_instance_to_point_in_time(
+    restored = {"DBInstanceIdentifier": "x", "DBSnapshotIdentifier": "sealed-1"}
+    with refused("KMSKeyNotAccessibleFault", key):
+        rds.restore_db_instance_from_db_snapshot(**restored)
+    with refused("KMSKeyNotAccessibleFault", key):
+        rds.copy_db_snapshot(SourceDBSnapshotIdentifier="sealed-1", TargetDBSnapshotIdentifier="x")
+    with refused("KMSKeyNotAccessibleFault", key):
+        rds.restore_db_instance_to_point_in_time(
             SourceDBInstanceIdentifier="sealed", TargetDBInstanceIdentifier="x", UseLatestRestorableTime=True
-        ),
-    ):
-        with refused("KMSKeyNotAccessibleFault", key):
-            attempt()
+        )
     world.pass_minutes(7 * 24 * 60 + 10)
     assert status(world, "sealed") == "inaccessible-encryption-credentials"
     with pytest.raises(kms.exceptions.NotFoundException):
         kms.describe_key(KeyId=key)
     with refused("KMSKeyNotAccessibleFault"):
-        rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="x", DBSnapshotIdentifier="sealed-1")
+        rds.restore_db_instance_from_db_snapshot(**restored)
 
 
 def test_a_deletion_that_is_called_off_gives_database_and_snapshots_back(world: World) -> None:

@@ -104,6 +104,24 @@ def test_any_moment_has_exactly_what_was_committed_by_then(plan: Any, shares: li
     check(plan, shares)
 
 
+def course() -> tuple[Any, ...]:
+    """What a stranger sees of a day with a database, but for the port."""
+    with SimulatedAWS(seed=7) as aws:
+        world = World(aws)
+        world.instance("shop", BackupRetentionPeriod=2)
+        world.write("shop", 1)
+        world.snapshot("shop", "s1")
+        world.rds().restore_db_instance_from_db_snapshot(DBInstanceIdentifier="again", DBSnapshotIdentifier="s1")
+        world.pass_minutes(24 * 60)
+        rds = world.rds()
+        backups = rds.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"]
+        return rds.describe_db_snapshots()["DBSnapshots"], backups, aws.durations, world.now
+
+
+def test_the_same_seed_gives_the_same_moments() -> None:
+    assert course() == course()
+
+
 @pytest.mark.soak
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 @given(steps, moments)

@@ -33,7 +33,7 @@ def restored(site: Site, at: Location, restore: Restore) -> Location:
     """
     config: DatabaseConfig = site.store.config
     rds, tags = client(site, at), tag_list(site.tags)
-    family, _ = family_of(config.engine, config.engine_version)
+    family = family_of(config.engine, config.engine_version)
     group = put_group(site, at, family, config.parameters)
     wanted: dict[str, Any] = {"Tags": tags, "CopyTagsToSnapshot": True}
     if is_aurora(site):

@@ -50,8 +50,8 @@ MISSING = MappingProxyType(
         "by its canonical id is not, as in moto all accounts have the same",
         "s3.new_bucket_defaults": "as in moto, a new bucket says nothing of object ownership and public access; AWS "
         "disables its ACLs and blocks public access",
-        "iam.conditions": "source addresses, resource tags of services other than RDS, session tags and keys of services "
-        "that drills do not use are not known; such a condition never allows and always denies",
+        "iam.conditions": "source addresses, resource tags but those of RDS, session tags and keys of services that "
+        "drills do not use are not known; such a condition never allows and always denies",
         "iam.resources": "for services that drills do not use, the resource is what the call's first ARN names, else *",
         "iam.aws_managed_policies": "policies that AWS itself provides are not there to be attached",
         "iam.principal_ids": "a role or user that is deleted and made again under its name is trusted again",
@@ -91,11 +91,11 @@ MISSING = MappingProxyType(
         "s3.redirects": "a bucket answers at the endpoint of every region, without redirects to its own",
         "rds.mysql": "MySQL and Aurora MySQL are refused: no server for them comes from PyPI; so is backtrack, which "
         "only they have",
-        "rds.mariadb": "MariaDB is refused",
+        "rds.mariadb": "MariaDB is refused: no server for it comes from PyPI",
         "rds.oracle": "Oracle is refused, as are Db2 and RDS Custom",
-        "rds.sqlserver": "SQL Server is refused",
-        "rds.versions": "every database runs on the PostgreSQL at hand, whatever EngineVersion says; upgrades to another "
-        "major version are refused",
+        "rds.sqlserver": "SQL Server is refused: there is no server for it",
+        "rds.versions": "every database runs on the PostgreSQL at hand, whatever EngineVersion says; upgrades to "
+        "another major version are refused",
         "rds.server_time": "now() in a database is real time, not simulated: applications send their own times",
         "rds.addresses": "endpoints are loopback addresses with ports of this machine's, the same after a rename; the "
         "reader endpoint of a cluster tells its port behind a colon where it is not the writer's",

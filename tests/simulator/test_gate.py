@@ -307,7 +307,7 @@ def _rds() -> Any:
         DBInstanceClass="db.t3.micro",
         Engine="postgres",
         AllocatedStorage=20,
-        MasterUsername="root",
+        MasterUsername="boss",
         MasterUserPassword="password1",
     )["DBInstance"]
     return made["DBInstanceArn"], code_of(rds.describe_db_instances, DBInstanceIdentifier="none")

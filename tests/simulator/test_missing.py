@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import boto3
+import psycopg
+import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
@@ -65,11 +67,51 @@ def test_a_role_made_again_is_trusted_again(simulated_aws: SimulatedAWS) -> None
     assert assumed(again, target).client("sts").get_caller_identity()["Account"] == TWO
 
 
-def test_databases_are_there_at_once(simulated_aws: SimulatedAWS) -> None:
-    assert "rds" in simulated_aws.missing
+@pytest.mark.parametrize(
+    ("missing", "engine"),
+    [
+        ("rds.mysql", "mysql"),
+        ("rds.mysql", "aurora-mysql"),
+        ("rds.mariadb", "mariadb"),
+        ("rds.oracle", "oracle-ee"),
+        ("rds.oracle", "db2-se"),
+        ("rds.sqlserver", "sqlserver-ex"),
+    ],
+)
+def test_engines_without_a_server_are_refused(simulated_aws: SimulatedAWS, missing: str, engine: str) -> None:
+    assert missing in simulated_aws.missing
     rds = simulated_aws.session(ONE, REGION).client("rds")
-    rds.create_db_instance(DBInstanceIdentifier="app", DBInstanceClass="db.t3.micro", Engine="postgres")
-    assert rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available"
+    given: Any = {"DBInstanceIdentifier": "app", "DBInstanceClass": "db.t3.micro", "Engine": engine}
+    assert code_of(rds.create_db_instance, **given) == "InvalidParameterValue"
+    assert rds.describe_db_instances()["DBInstances"] == []
+
+
+def test_settings_of_databases_that_have_no_effect_are_kept(simulated_aws: SimulatedAWS) -> None:
+    assert {"rds.iam_authentication", "rds.network", "rds.multi_az", "rds.versions"} <= simulated_aws.missing.keys()
+    rds = simulated_aws.session(ONE, REGION).client("rds")
+    made = rds.create_db_instance(
+        DBInstanceIdentifier="app",
+        DBInstanceClass="db.t3.micro",
+        Engine="postgres",
+        EngineVersion="15.8",
+        AllocatedStorage=20,
+        MasterUsername="boss",
+        MasterUserPassword="password1",
+        BackupRetentionPeriod=0,
+        EnableIAMDatabaseAuthentication=True,
+        PubliclyAccessible=False,
+        MultiAZ=True,
+    )["DBInstance"]
+    assert (made["EngineVersion"], made["MultiAZ"], made["IAMDatabaseAuthenticationEnabled"]) == ("15.8", True, True)
+    rds.get_waiter("db_instance_available").wait(DBInstanceIdentifier="app")
+    endpoint = rds.describe_db_instances()["DBInstances"][0]["Endpoint"]
+    with psycopg.connect(
+        host=endpoint["Address"], port=endpoint["Port"], user="boss", password="password1", dbname="postgres"
+    ) as connection:
+        version, now = connection.execute("SELECT current_setting('server_version_num')::int, now()").fetchall()[0]
+    assert version >= 160_000  # Whatever was asked for.
+    assert "rds.server_time" in simulated_aws.missing
+    assert abs((now - simulated_aws.clock.now()).days) > 0
 
 
 def test_partiql_does_not_find_number_keys_and_tables_are_there_at_once(simulated_aws: SimulatedAWS) -> None:

@@ -56,18 +56,21 @@ def put_back(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
             if int(error.response["ResponseMetadata"]["HTTPStatusCode"]) >= 500:
                 raise
             site.note("setting.refused", setting=name, error=str(error))
+        database.look_again()
     _put_back_within(site, at, settings)
 
 
 # --- Of the instance or cluster --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Database:
-    """One database whose settings are read or put back."""
+    """One database whose settings are read or put back. It is described once, until it is changed."""
 
     site: Site
     at: Location
+    _found: Found | None = None
+    _writer: Found | None = None
 
     @property
     def rds(self) -> Any:
@@ -75,12 +78,22 @@ class _Database:
 
     @property
     def found(self) -> Found:
-        return instances.there(self.site, self.at)
+        if self._found is None:
+            self._found = instances.there(self.site, self.at)
+        return self._found
 
     @property
     def writer(self) -> Found:
         """The instance, or the cluster's writer; nothing of a cluster without instances."""
-        return next(iter(instances.members(self.site, self.at)), {})
+        if not self.is_aurora:
+            return self.found
+        if self._writer is None:
+            self._writer = next(iter(instances.members(self.site, self.at)), {})
+        return self._writer
+
+    def look_again(self) -> None:
+        """What was described may have changed."""
+        self._found = self._writer = None
 
     @property
     def is_aurora(self) -> bool:
@@ -88,12 +101,11 @@ class _Database:
 
     def modify(self, **changes: Any) -> None:
         instances.modify(self.site, self.at, **changes)
+        self.look_again()
 
     def modify_members(self, **changes: Any) -> None:
         instances.modify_members(self.site, self.at, **changes)
-
-    def member_names(self) -> list[str]:
-        return [str(one["DBInstanceIdentifier"]) for one in instances.members(self.site, self.at)]
+        self.look_again()
 
 
 def _always(database: _Database) -> bool:

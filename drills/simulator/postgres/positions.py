@@ -38,6 +38,7 @@ class Reach:
             # A write after this question leaves another time on the file than the one that was seen long before it.
             self._settled = asked_at - self._since > TICK_SECONDS
         self._position = position
+        self._log.has(position)
         return position
 
     def _signature(self) -> tuple[int, int] | None:

@@ -86,6 +86,25 @@ def test_a_stopped_server_can_be_restored_to_its_end(
         one.destroy()
 
 
+def test_a_position_where_the_next_segment_is_not_begun(engine: PostgresEngine, server: PostgresServer) -> None:
+    """A segment is made with its first record."""
+    sell(server, 1)
+    image, archive = server.image(), server.archive
+    while archive.segment(server.position() // SEGMENT).exists():
+        server.session.row("SELECT pg_logical_emit_message(true, 'test', '')")
+        server.session.row("SELECT pg_switch_wal()")
+    position = server.position()
+    server.destroy()
+    assert archive.reaches >= position
+    restored = engine.restore(image, archive, position)
+    assert sold(restored) == [1]
+    sell(restored, 2)
+    restored.stop(at_once=True)
+    restored.start()
+    assert sold(restored) == [1, 2]
+    restored.destroy()
+
+
 def test_what_was_restored_can_be_restored_again(engine: PostgresEngine, server: PostgresServer) -> None:
     sell(server, 1)
     first = engine.restore(server.image())
@@ -266,7 +285,7 @@ def start(engine: PostgresEngine) -> PostgresImage:
     return image
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=3, max_size=9), data=st.data())
 def test_each_position_restores_to_exactly_the_commits_before_it(
     engine: PostgresEngine, start: PostgresImage, steps: list[str], data: st.DataObject

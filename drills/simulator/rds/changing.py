@@ -106,6 +106,10 @@ def _at_once(call: Call, instance: Instance) -> list[Callable[[], None]]:
         values["preferred_maintenance_window"] = settings.check_maintenance_window(
             params["PreferredMaintenanceWindow"], backup
         )
+    if "CloudwatchLogsExportConfiguration" in params:
+        wanted = params["CloudwatchLogsExportConfiguration"]
+        kept = set(instance.logs_exported) - set(wanted.get("DisableLogTypes", ()))
+        values["logs_exported"] = sorted(kept | set(wanted.get("EnableLogTypes", ())))
     changes: list[Callable[[], None]] = [lambda: _set(instance, values)]
     if "DBParameterGroupName" in params:
         name = groups.parameter_group(call, params["DBParameterGroupName"], instance.engine, instance.engine_version)

@@ -1,4 +1,4 @@
-"""Calls about parameter groups that change servers which use them; moto keeps the groups themselves.
+"""Calls about groups that databases use: what they change on servers, and what must stay; moto keeps the groups.
 
 Source: RDS API reference, ModifyDBParameterGroup, ResetDBParameterGroup and those of DB cluster parameter groups,
 DeleteDBParameterGroup; RDS user guide, Parameter groups for Amazon RDS.
@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moto.rds.models import rds_backends
+from moto.rds.models import OptionGroup, rds_backends
 
-from drills.simulator.rds import parameters
+from drills.simulator.rds import parameters, settings
 from drills.simulator.rds.calls import Call, Refused, answering
+from drills.simulator.rds.model import POSTGRES, Held
+from drills.simulator.rds.state import databases
 from drills.simulator.state import Simulation
 
+NEWER = frozenset(map(str, range(14, 19)))
+"""Major versions of PostgreSQL for which moto makes no option group."""
 NAMES = {False: "DBParameterGroupName", True: "DBClusterParameterGroupName"}
 
 
@@ -69,11 +73,60 @@ def delete(call: Call, of_clusters: bool) -> None:
         )
 
 
+# --- Option and subnet groups ----------------------------------------------------------------------------------------
+
+
+def create_option_group(call: Call) -> Mapping[str, Any] | None:
+    """Of versions of PostgreSQL that moto does not know; moto makes the others."""
+    params = call.params
+    name, major = str(params.get("OptionGroupName", "")).lower(), str(params.get("MajorEngineVersion", ""))
+    backend = rds_backends[call.account][call.region]
+    if params.get("EngineName") != POSTGRES or major not in NEWER or name in backend.option_groups:
+        return None
+    settings.check_identifier(name, "OptionGroupName")
+    tags = [{"Key": key, "Value": value} for key, value in settings.tags_in(params).items()]
+    group = OptionGroup(backend, name, POSTGRES, major, params.get("OptionGroupDescription"), tags)
+    backend.option_groups[name] = group
+    shape = {
+        "OptionGroupName": name,
+        "OptionGroupDescription": group.description,
+        "EngineName": POSTGRES,
+        "MajorEngineVersion": major,
+        "Options": [],
+        "AllowsVpcAndNonVpcInstanceMemberships": False,
+        "OptionGroupArn": group.arn,
+    }
+    return {"OptionGroup": shape}
+
+
+def delete_option_group(call: Call) -> None:
+    """Refuse to delete one that an instance or a snapshot uses; moto deletes the others."""
+    name, place = str(call.params.get("OptionGroupName", "")).lower(), databases().of(call.account, call.region)
+    users = [one.identifier for one in place.instances.values() if one.option_group == name]
+    users += [one.identifier for one in place.snapshots.values() if one.option_group == name]
+    if users:
+        words = f"The option group {name} cannot be deleted because it is in use by {', '.join(users)}."
+        raise Refused("InvalidOptionGroupStateFault", words)
+
+
+def delete_subnet_group(call: Call) -> None:
+    """Refuse to delete one that a database lies in; moto deletes the others."""
+    name, place = str(call.params.get("DBSubnetGroupName", "")).lower(), databases().of(call.account, call.region)
+    held: list[Held] = [*place.instances.values(), *place.clusters.values()]
+    users = [one.identifier for one in held if one.subnet_group == name]
+    if users:
+        words = f"Cannot delete the subnet group '{name}' because at least one database instance is still using it."
+        raise Refused("InvalidDBSubnetGroupStateFault", words)
+
+
 def begin(_: Simulation) -> None:
     """Nothing is kept here."""
 
 
 OPERATIONS = {
+    "rds:CreateOptionGroup": answering(create_option_group),
+    "rds:DeleteOptionGroup": answering(delete_option_group),
+    "rds:DeleteDBSubnetGroup": answering(delete_subnet_group),
     "rds:ModifyDBParameterGroup": answering(lambda call: modify(call, False)),
     "rds:ModifyDBClusterParameterGroup": answering(lambda call: modify(call, True)),
     "rds:ResetDBParameterGroup": answering(lambda call: reset(call, False)),

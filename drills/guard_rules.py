@@ -193,6 +193,11 @@ DATABASE_CALLS: Mapping[Deed, Mapping[str, str]] = {
         "RestoreDBInstanceFromDBSnapshot": "db:DBInstanceIdentifier",
         "RestoreDBInstanceToPointInTime": "db:TargetDBInstanceIdentifier",
     },
+    # Called where the replica is, from where the source's tags cannot be read; the source itself stays as it is.
+    FILLS: {
+        "StartDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
+        "StopDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
+    },
     CHANGES: {
         "AddRoleToDBCluster": "cluster:DBClusterIdentifier",
         "AddRoleToDBInstance": "db:DBInstanceIdentifier",
@@ -201,6 +206,7 @@ DATABASE_CALLS: Mapping[Deed, Mapping[str, str]] = {
         "DeleteDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
         "DeleteDBClusterSnapshot": "cluster-snapshot:DBClusterSnapshotIdentifier",
         "DeleteDBInstance": "db:DBInstanceIdentifier",
+        "DeleteDBInstanceAutomatedBackup": ":DBInstanceAutomatedBackupsArn",
         "DeleteDBParameterGroup": "pg:DBParameterGroupName",
         "DeleteDBSnapshot": "snapshot:DBSnapshotIdentifier",
         "DeleteGlobalCluster": "global-cluster:GlobalClusterIdentifier",
@@ -225,8 +231,6 @@ DATABASE_CALLS: Mapping[Deed, Mapping[str, str]] = {
         "RemoveTagsFromResource": ":ResourceName",
         "ResetDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
         "ResetDBParameterGroup": "pg:DBParameterGroupName",
-        "StartDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
-        "StopDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
         "SwitchoverGlobalCluster": "global-cluster:GlobalClusterIdentifier",
     },
 }
@@ -244,7 +248,11 @@ def _of_database(word_and_parameter: str) -> Callable[[Params], list[str]]:
     return names
 
 
-def _renamed(params: Params, _: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
+def _renamed(params: Params, answer: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
+    """What a database is called from now on, and the replica of its automated backups."""
+    replica = answer.get("DBInstanceAutomatedBackup", {}).get("DBInstanceAutomatedBackupsArn")
+    if replica and "SourceDBInstanceArn" in params:
+        yield Resource("database resource", account, region, replica.split(":", 5)[5].lower())
     for word, parameter in (("db", "NewDBInstanceIdentifier"), ("cluster", "NewDBClusterIdentifier")):
         if params.get(parameter):
             yield Resource("database resource", account, region, f"{word}:{params[parameter]}".lower())

@@ -136,7 +136,9 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         given = json.loads(environment["DRILLS_SNAPSHOT_COPY"])
         lists = {name: tuple(given[name]) for name in ("shareable_keys", "readers") if name in given}
-        chosen: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given["selection"].items()}
+        chosen: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in given["selection"].items()
+        }
         return cls(**{**given, **lists, "selection": Selection(**chosen)})
 
     def as_environment(self) -> dict[str, str]:
@@ -444,7 +446,7 @@ class Run:
             try:
                 act(one)
             except (ClientError, BotoCoreError) as error:
-                self.told.problems.append(f"{one}: {_said(error)}")
+                (self.told.waiting if _passes(error) else self.told.problems).append(f"{one}: {_said(error)}")
 
     def copy(self, rds: Any, source: Snapshot, target: str, key: str, tags: Mapping[str, str], *, leaves: bool) -> None:
         """Begin a copy of ``source`` called ``target``. ``leaves``: whether it goes to another account or region."""
@@ -582,6 +584,13 @@ class Run:
                     self.delete(rds, one, "the copy is taken down")
                 except ClientError as error:
                     self.told.waiting.append(f"{one.arn}: {_said(error)}")
+
+
+def _passes(error: Exception) -> bool:
+    """Whether it may be other with the next run: throttling, and something that is being done with the
+    database. If it goes on, the age tells."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return "Throttl" in code or code.startswith(("InvalidDBInstanceState", "InvalidDBClusterState"))
 
 
 def _said(error: Exception) -> str:

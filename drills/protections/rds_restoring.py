@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
-from drills.model import Location
+from drills.model import Location, Place, RecoveryPoint
 from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_groups import family_of, put_group
@@ -62,3 +62,37 @@ def restored(site: Site, at: Location, restore: Restore) -> Location:
     wait_available(site, at, limit_seconds=RESTORE_SECONDS)
     renew_password(site, at)
     return at
+
+
+def from_snapshot(site: Site, at: Location, snapshot: str) -> Restore:
+    """A restore of a snapshot by its ARN, which the account may restore and which lies in the region."""
+
+    def restore(rds: Any, wanted: Mapping[str, Any]) -> None:
+        if is_aurora(site):
+            rds.restore_db_cluster_from_snapshot(
+                DBClusterIdentifier=at.name, SnapshotIdentifier=snapshot, Engine=site.store.config.engine, **wanted
+            )
+        else:
+            rds.restore_db_instance_from_db_snapshot(
+                DBInstanceIdentifier=at.name, DBSnapshotIdentifier=snapshot, **wanted
+            )
+
+    return restore
+
+
+def refuse_other_accounts(to: Place, what: str) -> None:
+    """Raises PointUnreachable for a place outside the database's own account."""
+    if to.role != "production":
+        raise PointUnreachable(
+            f"{what} can be restored in the database's own account only, and people respond from the {to.role} "
+            "account. A copy in another account, such as rds_snapshot_copy keeps, is what can be restored there."
+        )
+
+
+def refuse_other_regions(to: Place, point: RecoveryPoint, what: str) -> None:
+    """Raises PointUnreachable for a place in another region than the recovery point's."""
+    if to.region != point.region:
+        raise PointUnreachable(
+            f"{what} can be restored in its own region only, which is {point.region}, and people respond in "
+            f"{to.region}. Let backups be replicated to there, or snapshots be copied."
+        )

@@ -21,7 +21,7 @@ from drills.handlers.snapshot_copy import CLUSTER, DB, VAULT_TAG, Snapshot, Word
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import DRILL_TAG, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
-from drills.protections.rds_restoring import RESTORE_SECONDS, restored
+from drills.protections.rds_restoring import RESTORE_SECONDS, from_snapshot, restored
 from drills.site import Site
 from drills.snapshot_copy import (
     Options,
@@ -119,18 +119,7 @@ class SnapshotCopyProtection:
         at = Location(to.role, site.account_id(to.role), to.region, name)
         words = CLUSTER if is_aurora(site) else DB
         with _within_reach(site, at, words, point) as snapshot:
-            return restored(site, at, lambda rds, wanted: _restore(site, rds, at, words, snapshot, wanted))
-
-
-def _restore(site: Site, rds: Any, at: Location, words: Words, snapshot: str, wanted: Mapping[str, Any]) -> None:
-    if words is CLUSTER:
-        rds.restore_db_cluster_from_snapshot(
-            DBClusterIdentifier=at.name, SnapshotIdentifier=snapshot, Engine=site.store.config.engine, **wanted
-        )
-    else:
-        rds.restore_db_instance_from_db_snapshot(
-            DBInstanceIdentifier=at.name, DBSnapshotIdentifier=snapshot, **wanted
-        )
+            return restored(site, at, from_snapshot(site, at, snapshot))
 
 
 # --- From the vault to where it is restored --------------------------------------------------------------------------

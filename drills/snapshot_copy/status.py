@@ -12,6 +12,7 @@ from drills.handlers.snapshot_copy import (
     Database,
     Settings,
     Snapshot,
+    Stage,
     by_database,
     coverage,
     databases_in,
@@ -20,7 +21,7 @@ from drills.handlers.snapshot_copy import (
     snapshots_in,
 )
 from drills.snapshot_copy.drift import drift
-from drills.snapshot_copy.model import Clients, SnapshotCopy
+from drills.snapshot_copy.model import Clients, Side, SnapshotCopy
 from drills.stream_copy.isolation import exposed_to
 
 DESTRUCTIVE = (
@@ -66,9 +67,9 @@ class Status:
 
 def copies_of(copy: SnapshotCopy, clients: Clients) -> list[Snapshot]:
     """The copy's own where they end up, in the vault, the newest rows first; asks the vault's side alone."""
-    side = "vault" if copy.crosses_accounts else "production"
+    side: Side = "vault" if copy.crosses_accounts else "production"
     found = snapshots_in(clients(side, "rds", copy.vault_region), "manual")
-    stage = "kept" if copy.crosses_accounts else "shared"
+    stage: Stage = "kept" if copy.crosses_accounts else "shared"
     settings = copy.settings("", "")
     return sorted((one for one in found if is_ours(settings, one, stage)), key=lambda one: one.age_key, reverse=True)
 

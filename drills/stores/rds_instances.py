@@ -14,8 +14,8 @@ from drills.site import Site
 from drills.stores.rds_config import AURORA
 
 NOT_THERE = frozenset({"DBInstanceNotFound", "DBInstanceNotFoundFault", "DBClusterNotFoundFault", "DBClusterNotFound"})
-CREATED_SECONDS = 7_200
-"""How long a database may take to be made or restored before it is given up."""
+CREATED_SECONDS = 86_400
+"""How long a database may take to be made, restored or replicated before it is given up: hours at size."""
 CHANGED_SECONDS = 3_600
 EVERY_SECONDS = 15
 
@@ -40,17 +40,22 @@ def label(site: Site, at: Location) -> str:
 
 def described(site: Site, at: Location) -> Found | None:
     """The instance or cluster, None where there is none of that name."""
-    rds = client(site, at)
     try:
-        if is_aurora(site):
-            found: Sequence[Found] = rds.describe_db_clusters(DBClusterIdentifier=at.name)["DBClusters"]
-        else:
-            found = rds.describe_db_instances(DBInstanceIdentifier=at.name)["DBInstances"]
+        return answered(site, at)
     except ClientError as error:
         if error.response["Error"]["Code"] in NOT_THERE:
             return None
         raise
-    return found[0] if found else None
+
+
+def answered(site: Site, at: Location) -> Found:
+    """As ``described``, but where there is none AWS's own error is raised."""
+    rds = client(site, at)
+    if is_aurora(site):
+        found: Sequence[Found] = rds.describe_db_clusters(DBClusterIdentifier=at.name)["DBClusters"]
+    else:
+        found = rds.describe_db_instances(DBInstanceIdentifier=at.name)["DBInstances"]
+    return found[0]
 
 
 def there(site: Site, at: Location) -> Found:

@@ -32,7 +32,7 @@ LISTS = frozenset({"search_path", "session_preload_libraries", "local_preload_li
 
 
 def settings_of(site: Site, at: Location) -> dict[str, JSON]:
-    """Every setting by name. Raises ProtectionError where there is no database or it cannot be connected to."""
+    """Every setting by name. Raises botocore's exceptions where there is no database, Refused without a connection."""
     database = _Database(site, at)
     aws = {name: setting.read(database) for name, setting in SETTINGS.items() if setting.of(database)}
     return {**aws, **read_catalog(kept(site, at))}
@@ -79,7 +79,7 @@ class _Database:
     @property
     def found(self) -> Found:
         if self._found is None:
-            self._found = instances.there(self.site, self.at)
+            self._found = instances.answered(self.site, self.at)
         return self._found
 
     @property

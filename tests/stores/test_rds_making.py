@@ -6,6 +6,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drills.errors import ProtectionError
 from drills.stores import rds_sessions
@@ -92,6 +93,8 @@ def test_destroying_takes_protection_members_backups_and_secret(tmp_path: Path, 
         kind.destroy(site, at)
         kind.destroy(site, at)
         assert rds.describe_db_instances()["DBInstances"] == []
+        with pytest.raises(ClientError, match="NotFound"):
+            kind.settings(site, at)
         assert rds.describe_db_clusters()["DBClusters"] == []
         assert rds.describe_db_instance_automated_backups()["DBInstanceAutomatedBackups"] == []
         assert plain_client(site, at, "secretsmanager").list_secrets()["SecretList"] == []

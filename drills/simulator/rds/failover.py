@@ -2,9 +2,10 @@
 
 A switchover loses nothing: the primary stops, all that it wrote arrives, and the two change places. A failover loses
 what was on its way; the old primary and the other secondaries are made anew from the new primary, as soon as they can
-be reached. Source: Aurora user guide, Using switchover or failover in Aurora Global Database; API reference,
-FailoverGlobalCluster and SwitchoverGlobalCluster. Assumed: what is made anew takes clients again when that is done; a
-switchover that an outage holds goes on afterwards, unless a failover takes its place.
+be reached, and what only the old primary had goes into a snapshot. Source: Aurora user guide, Using switchover or
+failover in Aurora Global Database; API reference, FailoverGlobalCluster and SwitchoverGlobalCluster. Assumed: what is
+made anew takes clients again when that is done; a switchover that an outage holds goes on afterwards, unless a failover
+takes its place.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from drills.simulator.rds.global_clusters import (
 from drills.simulator.rds.model import Cluster, Failover, GlobalCluster
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.states import become, size_of
+from drills.simulator.rds.taking import image_of, take
 from drills.simulator.state import Simulation, current
 
 DURATION = "aurora.global_failover"
@@ -118,7 +120,9 @@ def _end(found: GlobalCluster, failover: Failover) -> None:
     if found.failover is not failover:
         return
     old, new = member_named(found, failover.from_arn), member_named(found, failover.to_arn)
-    if not failover.data_loss_allowed:
+    if failover.data_loss_allowed:
+        found.unsaved.add(old.arn)
+    else:
         _hand_over(old, new)
     following.promote(new)
     old.global_role, new.global_role = "secondary", "primary"
@@ -175,11 +179,16 @@ def _made_anew(found: GlobalCluster, cluster: Cluster, primary: Cluster) -> None
     if cluster.arn not in found.resyncing or primary_of(found) is not primary or global_of(cluster) is not found:
         return
     former = cluster.volume
+    image = image_of(former.server) if former and former.server and cluster.arn in found.unsaved else None
     standby = following.follow(primary, cluster, following.GLOBAL_LAG)
     following.begin_line(cluster, standby)
     found.resyncing.discard(cluster.arn)
+    found.unsaved.discard(cluster.arn)
     become(cluster, "available")
     readers.remake(cluster)
+    if image is not None:
+        name = f"rds:unplanned-global-failover-{cluster.identifier}-{current().clock.now():%Y-%m-%d-%H-%M}"
+        take(cluster, name, "automated", {}, image)
     if former is not None and former.server is not None:
         former.server.destroy()
 

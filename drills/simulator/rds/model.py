@@ -255,6 +255,8 @@ class GlobalCluster:
     failover: Failover | None = None
     resyncing: set[str] = field(default_factory=set)
     """ARNs of members that still have to be made anew from a new primary."""
+    unsaved: set[str] = field(default_factory=set)
+    """ARNs of former primaries whose rows go into a snapshot before they are made anew."""
     tags: Tags = field(default_factory=dict)
 
     @property

@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drills.simulator import SimulatedAWS
 from tests.simulator.rds.databases import ONE, OTHER, REGION, World, refused
@@ -131,6 +133,20 @@ def test_a_failover_loses_what_was_on_its_way(world: World) -> None:
     world.write("shop-copy", 10, region=OTHER)
     world.pass_minutes(1)
     assert world.rows("shop") == [0, 1, 9, 10]
+    _test_what_only_the_old_primary_had_is_in_a_snapshot(world)
+
+
+def _test_what_only_the_old_primary_had_is_in_a_snapshot(world: World) -> None:
+    snapshots = world.rds().describe_db_cluster_snapshots(DBClusterIdentifier="shop")["DBClusterSnapshots"]
+    (kept,) = [
+        one["DBClusterSnapshotIdentifier"] for one in snapshots if "failover" in one["DBClusterSnapshotIdentifier"]
+    ]
+    assert kept.startswith("rds:unplanned-global-failover-shop-2026-01-05-")
+    world.rds().restore_db_cluster_from_snapshot(
+        DBClusterIdentifier="lost", SnapshotIdentifier=kept, Engine="aurora-postgresql"
+    )
+    world.writer("lost")
+    assert world.rows("lost") == [0, 1, 2, 3]
 
 
 def test_the_other_secondaries_follow_the_new_primary(world: World) -> None:
@@ -167,3 +183,36 @@ def test_removed_a_secondary_is_a_cluster_of_its_own(world: World) -> None:
     rds.delete_global_cluster(GlobalClusterIdentifier="world")
     assert rds.describe_global_clusters()["GlobalClusters"] == []
     world.write("shop", 4)
+
+
+@settings(max_examples=2, deadline=None)
+@given(turns=st.lists(st.tuples(st.lists(st.floats(0, 1.2), max_size=4), st.booleans()), min_size=1, max_size=3))
+def test_whatever_the_order_the_primary_has_what_had_arrived(turns: list[tuple[list[float], bool]]) -> None:
+    """Each turn is some writes, with pauses, and then another primary: by a failover in an outage, or a switchover."""
+    with made() as world:
+        places = {"shop": (REGION, PRIMARY), "shop-copy": (OTHER, SECONDARY)}
+        primary, other = "shop", "shop-copy"
+        kept: list[int] = []
+        number = 0
+        for pauses, unplanned in turns:
+            written = []
+            for pause in pauses:
+                number += 1
+                world.write(primary, number, region=places[primary][0])
+                written.append((number, world.now))
+                world.aws.clock.sleep(pause)
+            failed, region = world.now, places[other][0]
+            wanted = {"GlobalClusterIdentifier": "world", "TargetDbClusterIdentifier": places[other][1]}
+            if unplanned:
+                with world.aws.region_down(places[primary][0]):
+                    world.rds(region=region).failover_global_cluster(**wanted, AllowDataLoss=True)
+                    until_available(world, region)
+                kept += [one for one, at in written if (failed - at).total_seconds() >= LAG_SECONDS]
+            else:
+                world.rds(region=region).switchover_global_cluster(**wanted)
+                until_available(world, region)
+                kept += [one for one, _ in written]
+            primary, other = other, primary
+            world.pass_minutes(90)
+            assert world.rows(primary, region=region) == kept
+            assert world.rows(other, region=places[other][0]) == kept

@@ -111,7 +111,11 @@ def members(site: Site, at: Location) -> list[Found]:
 def is_available(site: Site, at: Location) -> bool:
     """Whether it and every member of it can be used, with nothing pending."""
     found = described(site, at)
-    if found is None or status(site, found) != "available" or found.get("PendingModifiedValues"):
+    return found is not None and _is_usable(site, at, found)
+
+
+def _is_usable(site: Site, at: Location, found: Found) -> bool:
+    if status(site, found) != "available" or found.get("PendingModifiedValues"):
         return False
     if not is_aurora(site):
         return True
@@ -125,14 +129,18 @@ def wait_available(site: Site, at: Location, *, limit_seconds: float = CHANGED_S
 
     def ready() -> bool:
         found = described(site, at)
-        if found is not None and status(site, found) in ("failed", "incompatible-restore", "restore-error"):
+        if found is None:
+            return False
+        if status(site, found) in ("failed", "incompatible-restore", "restore-error"):
             raise ProtectionError(
                 f"{label(site, at)}: expected it to become available, found it in the state {status(site, found)}. "
                 "Look at its events in RDS."
             )
-        return is_available(site, at)
+        return _is_usable(site, at, found)
 
-    site.wait(f"{label(site, at)} to be available", ready, every_seconds=EVERY_SECONDS, limit_seconds=limit_seconds)
+    # What takes hours is asked for as seldom as AWS's own waiters ask.
+    every = EVERY_SECONDS if limit_seconds <= CHANGED_SECONDS else 2 * EVERY_SECONDS
+    site.wait(f"{label(site, at)} to be available", ready, every_seconds=every, limit_seconds=limit_seconds)
 
 
 def modify(site: Site, at: Location, **changes: Any) -> None:

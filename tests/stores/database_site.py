@@ -9,10 +9,9 @@ from typing import Any
 
 import psycopg
 
-from drills import plugins
 from drills.estate import parse_estate
 from drills.history import History
-from drills.model import JSON, Estate, Finding, Location
+from drills.model import Finding, Location
 from drills.providers.simulated import SimulatedProvider, SimulatedWorld
 from drills.simulator import SimulatedAWS
 from drills.stores.rds import kind
@@ -134,36 +133,16 @@ stores:
     kind: rds
 {database}
     workload: {{writes_per_minute: 6, inserts: 3, updates: 6, deletes: 1, erasures: 1}}
-    protections: PROTECTIONS
+    protections: [rds_automated_backup]
     objectives: {{rto: 8h, rpo: 5m}}
     production: {{size_gb: 1, items: 1000000}}
 """
 
 
-class _Unprotected:
-    """Stands where an estate needs a protection: these tests restore nothing."""
-
-    name = "nothing_of_databases"
-    kind = "rds"
-
-    def check(self, options: Mapping[str, JSON]) -> None:
-        """Any will do."""
-
-
-def _parsed(database: str, folder: Path) -> Estate:
-    known = plugins._modules("drills.protections", "protection")
-    known[_Unprotected.name] = _Unprotected()
-    try:
-        text = estate_text(database).replace("PROTECTIONS", f"[{_Unprotected.name}]")
-        return parse_estate(text, file="test.yaml", name="test", folder=folder)
-    finally:
-        del known[_Unprotected.name]
-
-
 @contextmanager
 def database_site(folder: Path, database: str = DATABASE) -> Iterator[WorldSite]:
     """The site, with nothing provisioned yet."""
-    estate = _parsed(database, folder)
+    estate = parse_estate(estate_text(database), file="test.yaml", name="test", folder=folder)
     folder.mkdir(exist_ok=True)
     with SimulatedProvider().open(estate, 1) as world, History.create(folder) as history:
         yield WorldSite(

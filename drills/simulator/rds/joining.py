@@ -162,8 +162,18 @@ def deleting_instance(call: Call) -> None:
         )
 
 
+def modifying_cluster(call: Call) -> None:
+    """ModifyDBCluster cannot change the password of a secondary: it is its primary's."""
+    name = call.params["DBClusterIdentifier"].rpartition(":")[2].lower()
+    cluster = databases().of(call.account, call.region).clusters.get(name)
+    wanted = call.params.get("MasterUserPassword") or call.params.get("ManageMasterUserPassword")
+    if wanted and cluster is not None and cluster.global_role == "secondary":
+        raise Refused("InvalidDBClusterStateFault", f"The master password of DB cluster {name} is that of its primary")
+
+
 OPERATIONS = {
     "rds:CreateDBCluster": answering(create),
     "rds:DeleteDBCluster": answering(deleting_cluster),
     "rds:DeleteDBInstance": answering(deleting_instance),
+    "rds:ModifyDBCluster": answering(modifying_cluster),
 }

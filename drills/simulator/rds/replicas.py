@@ -187,6 +187,17 @@ def _promoted(replica: Instance, retention_days: int) -> None:
         tell(replica)
 
 
+def modifying(call: Call) -> None:
+    """ModifyDBInstance cannot change the password of a replica: it is its source's."""
+    name = call.params["DBInstanceIdentifier"].rpartition(":")[2].lower()
+    instance = databases().of(call.account, call.region).instances.get(name)
+    wanted = call.params.get("MasterUserPassword") or call.params.get("ManageMasterUserPassword")
+    if wanted and instance is not None and instance.replica_of is not None:
+        raise Refused(
+            "InvalidParameterCombination", f"The master password of read replica {name} is that of its source"
+        )
+
+
 # --- What happens to sources and replicas
 
 
@@ -232,4 +243,5 @@ def instance_by_arn(arn: str | None) -> Instance | None:
 OPERATIONS = {
     "rds:CreateDBInstanceReadReplica": answering(create),
     "rds:PromoteReadReplica": answering(promote),
+    "rds:ModifyDBInstance": answering(modifying),
 }

@@ -67,6 +67,11 @@ def test_what_a_new_secondary_may_not_say(shared: World, code: str, words: str, 
         shared.rds(region=THIRD).create_db_cluster(**wanted)
 
 
+def test_the_password_of_a_secondary_is_its_primarys(shared: World) -> None:
+    with refused("InvalidDBClusterStateFault", "that of its primary"):
+        shared.rds(region=OTHER).modify_db_cluster(DBClusterIdentifier="shop-copy", MasterUserPassword="another-one-1")
+
+
 def test_a_region_has_one_member(shared: World) -> None:
     with refused("InvalidParameterValue", "has a member in eu-central-1 already: shop-copy"):
         shared.rds(region=OTHER).create_db_cluster(

@@ -216,6 +216,52 @@ def test_renamed_they_still_name_each_other(world: World) -> None:
     assert world.rows("other-copy", region=OTHER) == [1]
 
 
+def test_its_password_is_its_sources(world: World) -> None:
+    replica(world)
+    with refused("InvalidParameterCombination", "that of its source"):
+        world.rds(region=OTHER).modify_db_instance(DBInstanceIdentifier="copy", MasterUserPassword="another-one-1")
+    promote(world)
+    world.rds(region=OTHER).modify_db_instance(
+        DBInstanceIdentifier="copy", MasterUserPassword="another-one-1", ApplyImmediately=True
+    )
+    world.pass_minutes(10)
+    host, port = world.endpoint("copy", ONE, OTHER)
+    with psycopg.connect(host=host, port=port, user="app", password="another-one-1", dbname="shop") as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+
+
+def test_either_can_be_rebooted(world: World) -> None:
+    replica(world)
+    for name, region in (("shop", REGION), ("copy", OTHER)):
+        world.write("shop", 1)
+        world.rds(region=region).reboot_db_instance(DBInstanceIdentifier=name)
+        world.until_available(name, region=region)
+    world.write("shop", 2)
+    world.pass_minutes(1)
+    assert world.rows("copy", region=OTHER) == [1, 1, 2]
+
+
+def test_a_source_lost_meanwhile_gives_no_replica(world: World) -> None:
+    world.rds(region=OTHER).create_db_instance_read_replica(
+        DBInstanceIdentifier="copy", SourceDBInstanceIdentifier=SOURCE
+    )
+    with world.aws.region_down(REGION):
+        with refused("InternalFailure", "does not answer"):
+            world.rds(region=OTHER).create_db_instance_read_replica(
+                DBInstanceIdentifier="other", SourceDBInstanceIdentifier=SOURCE
+            )
+        world.pass_minutes(120)
+    assert described(world, "copy")["DBInstanceStatus"] == "failed"
+
+
+def test_a_replica_without_backups_is_no_source(world: World) -> None:
+    with refused("InvalidDBInstanceState", "Automated backups are not enabled"):
+        replica(world)
+        world.rds(region=OTHER).create_db_instance_read_replica(
+            DBInstanceIdentifier="second", SourceDBInstanceIdentifier="copy"
+        )
+
+
 def test_the_lag_is_a_metric(world: World) -> None:
     replica(world)
     world.write("shop", 1)

@@ -164,7 +164,7 @@ class SnapshotCopy:
     def prefix(self) -> str:
         """What its snapshots' identifiers begin with: letters, digits and single hyphens, the first a letter."""
         plain = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-        return shortened(plain if plain[:1].isalpha() else f"copy-{plain}", 60)
+        return shortened(plain if plain[:1].isalpha() else f"copy-{plain}".strip("-"), 60)
 
     def function(self, side: Side) -> str:
         return shortened(f"{self.name}-{side}", 64)

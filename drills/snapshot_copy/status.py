@@ -135,19 +135,24 @@ def _stuck(
         elif one.is_under_way and one.created and (now - one.created).total_seconds() > settings.objective_seconds:
             yield f"{one.arn} is {one.status} since {one.created:%Y-%m-%d %H:%M}"
     if copy.crosses_accounts:
-        yield from _unshared(copy, clients, [one for one in ours if is_ours(settings, one, "shared")], now)
+        yield from _unshared(copy, clients, [one for one in ours if is_ours(settings, one, "shared")], copies, now)
 
 
-def _unshared(copy: SnapshotCopy, clients: Clients, offers: Sequence[Snapshot], now: datetime) -> Iterator[str]:
+def _unshared(
+    copy: SnapshotCopy, clients: Clients, offers: Sequence[Snapshot], copies: Sequence[Snapshot], now: datetime
+) -> Iterator[str]:
+    """What the vault has not copied and cannot see, some runs after it was there to be shared."""
     visible = {one.arn for one in snapshots_in(clients("vault", "rds", copy.vault_region), "shared")}
     patience_seconds = 3 * 60 * copy.options.every_minutes
-    for group in by_database(offers).values():
-        last = newest(group)
-        if last is None or last.arn in visible or last.created is None:
-            continue
-        # Making it takes its time as well, of which AWS does not tell the end.
-        if (now - last.created).total_seconds() > max(patience_seconds, copy.options.interval_seconds):
-            yield f"{last.arn} is not shared with the vault"
+    for key, group in by_database(offers).items():
+        last = newest(by_database(copies).get(key, []))
+        for one in group:
+            if not one.is_good or one.arn in visible or (last is not None and one.age_key[0] <= last.age_key[0]):
+                continue
+            # Making it takes its time as well, of which AWS does not tell the end.
+            age_seconds = (now - one.created).total_seconds() if one.created else 0.0
+            if age_seconds > max(patience_seconds, copy.options.interval_seconds):
+                yield f"{one.arn} is not shared with the vault"
 
 
 def _exposed(copy: SnapshotCopy, clients: Clients) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def test_the_reference_is_the_codes_own() -> None:
 
 
 def test_every_protection_stands_in_the_table() -> None:
-    named = set(re.findall(r"^\| `((?:dynamodb|s3)_\w+)` \|", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `((?:dynamodb|s3|rds|aurora)_\w+)` \|", README, re.MULTILINE))
     assert named == set(plugins.protection_names())
 
 

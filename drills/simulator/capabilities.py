@@ -108,6 +108,10 @@ MISSING = MappingProxyType(
         "Multi-AZ DB clusters are refused",
         "rds.aurora_instance_parameters": "of an Aurora cluster's parameters those of its own group take effect; the "
         "instances' groups are kept",
+        "rds.replica_backups": "a read replica and a secondary of a global database have no automated backups before "
+        "they are promoted; replicas of Aurora clusters outside of a global database are not there",
+        "rds.global_databases": "write forwarding, the global writer endpoint and upgrades of a global database are "
+        "not simulated; after a failover or switchover the former primary answers at another port",
         "rds.serverless": "Aurora Serverless capacity and limitless databases do not scale; serverless v1 is refused",
         "rds.events": "events of RDS and their subscriptions are as in moto and tell nothing of these databases",
         "rds.storage_full": "storage is not used up, and its throughput does not slow anything down",

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from drills.simulator import SimulatedAWS
 from tests.simulator.policies import (
@@ -165,3 +166,13 @@ def _zipped() -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("f.py", f"def handler(event, context): return {json.dumps('done')}")
     return content.getvalue()
+
+
+def test_live_copies_of_databases_have_no_backups_of_their_own(simulated_aws: SimulatedAWS) -> None:
+    """What a replica has after its promotion, tests/simulator/rds/test_replicas.py tells."""
+    assert {"rds.replica_backups", "rds.global_databases"} <= simulated_aws.missing.keys()
+    rds = boto3.client("rds", "eu-west-1")
+    rds.create_global_cluster(GlobalClusterIdentifier="world", Engine="aurora-postgresql")
+    with pytest.raises(ClientError, match="does not upgrade"):
+        rds.modify_global_cluster(GlobalClusterIdentifier="world", EngineVersion="18.1")
+    assert "Endpoint" not in rds.describe_global_clusters()["GlobalClusters"][0]

@@ -262,6 +262,25 @@ def test_a_replica_without_backups_is_no_source(world: World) -> None:
         )
 
 
+def test_a_replica_of_a_replica_follows_also_when_that_is_promoted(world: World) -> None:
+    replica(world)
+    rds = world.rds(region=OTHER)
+    rds.modify_db_instance(DBInstanceIdentifier="copy", BackupRetentionPeriod=1, ApplyImmediately=True)
+    world.pass_minutes(20)
+    rds.create_db_instance_read_replica(DBInstanceIdentifier="second", SourceDBInstanceIdentifier="copy")
+    world.until_available("second", region=OTHER)
+    world.write("shop", 1)
+    world.aws.clock.sleep(1.5 * LAG_SECONDS)
+    assert (world.rows("copy", region=OTHER), world.rows("second", region=OTHER)) == ([1], [])
+    world.aws.clock.sleep(LAG_SECONDS)
+    assert world.rows("second", region=OTHER) == [1]
+    promote(world)
+    world.write("copy", 2, region=OTHER)
+    world.pass_minutes(1)
+    assert world.rows("second", region=OTHER) == [1, 2]
+    assert described(world, "copy")["ReadReplicaDBInstanceIdentifiers"] == ["second"]
+
+
 def test_the_lag_is_a_metric(world: World) -> None:
     replica(world)
     world.write("shop", 1)

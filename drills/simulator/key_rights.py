@@ -42,13 +42,11 @@ def key_denies(key: Any, principal: Principal, action: str, keys: Keys) -> str |
     if any_way == "deny":
         return "with an explicit deny in the key's policy"
     own = str(key.account_id) == principal.account
-    granted = any(
-        grant.grantee_principal in (principal.role_arn, principal.user_arn, principal.arn)
-        and action.partition(":")[2] in grant.operations
-        for grant in key.grants.values()
-    )
-    if granted or (own and direct == "allow"):
+    grantees = {one.grantee_principal for one in key.grants.values() if action.partition(":")[2] in one.operations}
+    partition = str(key.arn).split(":")[1]
+    to_account = {principal.account, f"arn:{partition}:iam::{principal.account}:root"} & grantees
+    if {principal.role_arn, principal.user_arn, principal.arn} & grantees or (own and direct == "allow"):
         return None
-    if any_way != "allow":
+    if any_way != "allow" and not to_account:
         return "because the key's policy does not allow it"
     return iam.refused(principal, need, keys)

@@ -165,6 +165,40 @@ def test_the_receivers_role_needs_the_source_key_as_well(world: World) -> None:
             client.copy_db_snapshot(**asked)
 
 
+@pytest.mark.parametrize("grantee", ["role", "account"])
+def test_a_grant_does_as_well_as_a_policy(world: World, grantee: str) -> None:
+    key, mine, name = world.key(), world.key(TWO), f"granted-{grantee}"
+    copier = role(world.aws, name, allow("rds:*"), allow("kms:*"), account=TWO)
+    copy(world, "plain-1", name, KmsKeyId=key)
+    world.until_there(name)
+    world.share(name, TWO)
+    asked = {"SourceDBSnapshotIdentifier": arn_of(world, name), "TargetDBSnapshotIdentifier": name, "KmsKeyId": mine}
+    client = assumed(world.aws.session(TWO), copier).client("rds", REGION)
+    with refused("KMSKeyNotAccessibleFault", "The source snapshot KMS key"):
+        client.copy_db_snapshot(**asked)
+    world.kms().create_grant(
+        KeyId=key,
+        GranteePrincipal=copier if grantee == "role" else f"arn:aws:iam::{TWO}:root",
+        Operations=["DescribeKey", "CreateGrant", "Decrypt"],
+    )
+    assert client.copy_db_snapshot(**asked)["DBSnapshot"]["KmsKeyId"] == mine
+
+
+def test_what_the_default_key_locks_in_leaves_by_a_copy_with_a_customers_key(world: World) -> None:
+    world.write("default", 5)
+    world.snapshot("default", "locked-in")
+    made = copy(world, "locked-in", "way-out", KmsKeyId=world.key(two=lets(TWO)))
+    world.until_there("way-out")
+    world.share("way-out", TWO)
+    copy(world, made["DBSnapshotArn"], "way-out", TWO, OTHER, KmsKeyId=world.key(TWO, OTHER))
+    world.until_there("way-out", TWO, OTHER)
+    world.rds(TWO, OTHER).restore_db_instance_from_db_snapshot(
+        DBInstanceIdentifier="out", DBSnapshotIdentifier="way-out"
+    )
+    world.until_available("out", TWO, OTHER)
+    assert world.rows("out", TWO, OTHER) == [5]
+
+
 def test_copies_of_one_database_wait_for_one_another(world: World) -> None:
     for number in range(3):
         copy(world, "default-1", f"queued-{number}")

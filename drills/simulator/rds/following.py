@@ -68,9 +68,13 @@ class Following:
         """Let what has been written until now set out."""
         now = self.simulation.clock.now()
         reached = self.volume.positions.at(now)
-        if reached is not None and reached > self.sent:
-            self.sent = reached
-            self.on_its_way.append(Part(now, self._due(now), reached))
+        if reached is not None:
+            self._set_out(now, reached)
+
+    def _set_out(self, made: datetime, position: Position) -> None:
+        if position > self.sent:
+            self.sent = position
+            self.on_its_way.append(Part(made, self._due(made), position))
 
     def arrive(self, until: datetime) -> None:
         """Hand over what is due at that moment, unless something stands in the way."""
@@ -80,8 +84,13 @@ class Following:
         newest: Part | None = None
         while self.on_its_way and self.on_its_way[0].due <= until and self.standby.running:
             newest = self.on_its_way.popleft()
-        if newest is not None:
-            self.standby.let(newest.position)
+        if newest is None:
+            return
+        self.standby.let(newest.position)
+        for one in followers_of(self.target):
+            # What follows the standby hears of it at the moment of its arrival, be the clock's step ever so long.
+            one._set_out(newest.due, newest.position)
+            one.arrive(until)
 
     def resume(self) -> None:
         """After an interruption nothing arrives before one lag from now."""

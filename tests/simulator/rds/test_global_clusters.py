@@ -162,6 +162,28 @@ def test_the_other_secondaries_follow_the_new_primary(world: World) -> None:
         assert world.rows("shop-third", region=THIRD) == [1]
 
 
+def test_readers_of_a_secondary_follow_also_over_a_failover(world: World) -> None:
+    rds = world.rds(region=OTHER)
+    rds.create_db_instance(
+        DBInstanceIdentifier="reader",
+        DBClusterIdentifier="shop-copy",
+        DBInstanceClass="db.r6g.large",
+        Engine="aurora-postgresql",
+    )
+    world.until_available("reader", region=OTHER)
+    world.write("shop", 1)
+    world.pass_minutes(1)
+    assert world.rows("reader", region=OTHER) == [1]
+    with world.aws.region_down(REGION):
+        rds.failover_global_cluster(
+            GlobalClusterIdentifier="world", TargetDbClusterIdentifier=SECONDARY, AllowDataLoss=True
+        )
+        until_available(world)
+        world.write("shop-copy", 2, region=OTHER)
+        world.pass_minutes(1)
+        assert world.rows("reader", region=OTHER) == [1, 2]
+
+
 def test_removed_a_secondary_is_a_cluster_of_its_own(world: World) -> None:
     rds = world.rds(region=OTHER)
     world.write("shop", 1)

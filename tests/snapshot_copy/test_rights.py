@@ -57,7 +57,7 @@ def test_productions_administrator_cannot_touch_the_vaults_copies(site: CopySite
         assert "NotFound" in refused(partial(rds.modify_db_snapshot_attribute, **named, **unshared))
     sts = site.world.aws.session(PRODUCTION).client("sts")
     arn = f"arn:aws:iam::{VAULT}:role/{site.copy.role('vault')}"
-    assert refused(partial(sts.assume_role, RoleArn=arn, RoleSessionName="x")) == "AccessDenied"
+    assert refused(partial(sts.assume_role, RoleArn=arn, RoleSessionName="other")) == "AccessDenied"
     kms = site.world.kms(PRODUCTION, OTHER)
     key = str(copied.key)
     assert refused(partial(kms.disable_key, KeyId=key))

@@ -108,9 +108,9 @@ MISSING = MappingProxyType(
         "Multi-AZ DB clusters are refused",
         "rds.aurora_instance_parameters": "of an Aurora cluster's parameters those of its own group take effect; the "
         "instances' groups are kept",
-        "rds.snapshot_conversions": "a DB snapshot does not become an Aurora cluster, snapshots of Multi-AZ clusters and "
-        "CopyOptionGroup are refused; ModifyDBSnapshot and exports of snapshots to S3 are as in moto and know none of "
-        "these snapshots",
+        "rds.snapshot_conversions": "a DB snapshot does not become an Aurora cluster, snapshots of Multi-AZ clusters "
+        "and CopyOptionGroup are refused; ModifyDBSnapshot and exports of snapshots to S3 are as in moto and know none "
+        "of these snapshots",
         "rds.replica_backups": "a read replica and a secondary of a global database have no automated backups before "
         "they are promoted; replicas of Aurora clusters outside of a global database are not there",
         "rds.global_databases": "write forwarding, the global writer endpoint and upgrades of a global database are "

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.moto_api._internal.managed_state_model import ManagedState
 from moto.s3.models import FakeAcl, FakeBucket, FakeDeleteMarker, FakeKey, get_canned_acl
 from moto.s3.utils import _VersionedKeyStore
 from sortedcontainers import SortedList
@@ -25,7 +24,9 @@ UNWRITTEN = -1
 ARCHIVE_TRANSITIONS: list[tuple[str | None, str]] = [(None, "IN_PROGRESS"), ("IN_PROGRESS", "RESTORED")]
 
 PRIVATE = get_canned_acl("private")
-"""One for all: an ACL is replaced, never changed."""
+NO_TAGS: Mapping[str, str] = {}
+BINARY: Mapping[str, str] = {"content-type": "binary/octet-stream"}
+"""One of each for all versions: they are replaced, never changed."""
 
 
 class Version(FakeKey):  # type: ignore[misc]
@@ -34,8 +35,11 @@ class Version(FakeKey):  # type: ignore[misc]
     ``sequence`` is its place in the order of writing. ``parts`` are the sizes and checksums of a multipart upload's.
     """
 
-    # What most versions do not have stands in the class: there may be a hundred thousand of them.
+    # What most versions do not have stands in the class: there may be a hundred thousand of them, and the garbage
+    # collector walks through all that each of them refers to.
     sequence = UNWRITTEN
+    acl: FakeAcl | None = PRIVATE
+    tags: Mapping[str, str] = NO_TAGS
     replication_status: str | None = None
     parts: tuple[Any, ...] = ()
     multipart = None
@@ -54,13 +58,20 @@ class Version(FakeKey):  # type: ignore[misc]
     _expiry: datetime | None = None
     _storage_class: str | None = "STANDARD"
     _is_versioned = False
+    _metadata: Mapping[str, str] = BINARY
+    _version_id = NULL
+    # How far a restore from the archive is. moto would move it on as time passes; here the simulated clock does.
+    model_name = "s3::keyrestore"
+    _transitions = ARCHIVE_TRANSITIONS
+    _status: str | None = None
+    _tick = 0
+    _time_progressed = datetime.min  # noqa: DTZ901 - moto has it without a zone
 
     def __new__(cls, *_: Any, **__: Any) -> Version:
         # moto keeps every instance until it is reset, deleted ones too.
         return object.__new__(cls)
 
     def __init__(self, bucket: FakeBucket, name: str, body: bytes, *, etag: str | None = None) -> None:
-        ManagedState.__init__(self, "s3::keyrestore", transitions=ARCHIVE_TRANSITIONS)
         self.name = name
         self.bucket_name = bucket.name
         self.account_id = bucket.account_id
@@ -68,12 +79,8 @@ class Version(FakeKey):  # type: ignore[misc]
         self.partition = bucket.partition
         self.written_by = str(bucket.account_id)
         self.body = body
-        self.tags: dict[str, str] = {}
         self.last_modified: datetime = utcnow()
-        self.acl: FakeAcl | None = PRIVATE
-        self._metadata: dict[str, str] = {"content-type": "binary/octet-stream"}
         self._etag = etag if etag is not None else hashlib.md5(body, usedforsecurity=False).hexdigest()
-        self._version_id = NULL
 
     @property
     def value(self) -> bytes:
@@ -98,14 +105,15 @@ class Version(FakeKey):  # type: ignore[misc]
 
     def set_metadata(self, metadata: Any, replace: bool = False) -> None:
         """Add to the metadata, which are headers by their names in lower case."""
-        if replace:
-            self._metadata = {}
+        changed = {} if replace else dict(self._metadata)
         for name, value in metadata.items():
             if name.lower() == "content-encoding":
                 value = ",".join(one for one in value.split(",") if one.strip() != "aws-chunked")
                 if not value:
                     continue
-            self._metadata[name.lower()] = value
+            changed[name.lower()] = value
+        if changed != self._metadata:
+            self._metadata = changed
 
     def dispose(self, garbage: bool = False) -> None:
         """moto closes the file that an object lies in; here it lies in none."""

@@ -155,7 +155,8 @@ class Marker(FakeDeleteMarker):  # type: ignore[misc]
 class Versions(_VersionedKeyStore):  # type: ignore[misc]
     """A bucket's versions: of each key a list, oldest first, as moto reads it; ``names`` and ``live`` are sorted.
 
-    ``live`` are the keys whose latest version is no marker: what ListObjects shows.
+    ``live`` are the keys whose latest version is no marker: what ListObjects shows. Most keys have one version, which
+    is kept without a list around it: a list takes memory and is one more thing for the garbage collector to walk.
     """
 
     def __init__(self) -> None:
@@ -169,12 +170,11 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
 
     def of(self, name: str) -> list[Any]:
         """The versions of one key, oldest first; empty where there is none."""
-        found: list[Any] = dict.get(self, name) or []
-        return found
+        return _listed(dict.get(self, name))
 
     def latest(self, name: str) -> Any | None:
-        versions = self.of(name)
-        return versions[-1] if versions else None
+        found = dict.get(self, name)
+        return found[-1] if isinstance(found, list) else found
 
     def find(self, name: str, identifier: str) -> Any | None:
         """The version or marker of this id."""
@@ -200,17 +200,15 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
         return sum(map(len, self._lists()))
 
     def _lists(self) -> Iterator[list[Any]]:
-        yield from dict.values(self)
+        yield from map(_listed, dict.values(self))
 
     # --- Changing
 
     def add(self, version: Any) -> None:
         """Put a version or marker in its place by its sequence; a null one takes the place of the null before it."""
         name = version.name
-        versions: list[Any] | None = dict.get(self, name)
-        if versions is None:
-            versions = []
-            dict.__setitem__(self, name, versions)
+        versions = self.of(name)
+        if not versions:
             self.names.add(name)
         if version.version_id == NULL:
             before = self._nulls.pop(name, None)
@@ -222,7 +220,7 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
             versions.insert(bisect_left(versions, version.sequence, key=_sequence), version)
         else:
             versions.append(version)
-        self._show(name, versions)
+        self._keep(name, versions)
 
     def remove(self, version: Any) -> None:
         """Take a version or marker away for good."""
@@ -236,12 +234,15 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
             self._nulls.pop(name, None)
             self._nulls_of_before[name] = version.sequence
         if not versions:
-            dict.__delitem__(self, name)
             self.names.remove(name)
             self._nulls_of_before.pop(name, None)
-        self._show(name, versions)
+        self._keep(name, versions)
 
-    def _show(self, name: str, versions: list[Any]) -> None:
+    def _keep(self, name: str, versions: list[Any]) -> None:
+        if versions:
+            dict.__setitem__(self, name, versions[0] if len(versions) == 1 else versions)
+        else:
+            dict.__delitem__(self, name)
         alive = bool(versions) and isinstance(versions[-1], FakeKey)
         if alive is not (name in self.live):
             (self.live.add if alive else self.live.remove)(name)
@@ -257,11 +258,21 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
         for version in list(self.of(name)):
             self.remove(version)
 
+    def __sgetitem__(self, name: str) -> list[Any]:
+        return _listed(dict.__getitem__(self, name))
+
     def _self_iterable(self) -> dict[str, Any]:
         return self
 
     def _iterlists(self) -> Iterator[tuple[str, list[Any]]]:
-        yield from dict.items(self)
+        yield from zip(dict.keys(self), self._lists(), strict=True)
+
+
+def _listed(found: Any | None) -> list[Any]:
+    """What is kept of a key: the list of its versions, its only version, or None."""
+    if isinstance(found, list):
+        return found
+    return [] if found is None else [found]
 
 
 def _sequence(version: Any) -> int:

@@ -50,17 +50,18 @@ def bring_back(
     )
     job = {"copy": copy.copy_bucket, "bucket": bucket, "to": to.isoformat()}
     after_key = checkpoint.last_key(job) if checkpoint is not None else ""
-    doing, tally = Doing(vault, copy.copy_bucket, copy.vault_account, how, False), Tally(tell)
+    tally = Tally(tell)
     listed = keys_of(vault, copy.copy_bucket, copy.options.prefix, after_key=after_key, owner=copy.vault_account)
     decisions = _as_of(to, deletions_to or to, listed, registered(copy, clients))
-    carry_out(
-        doing,
-        decisions,
-        tally,
-        workers=workers,
-        checkpoint=None if checkpoint is None else (checkpoint, job),
-        progress=progress,
-    )
+    with how.quickly() as quick:
+        carry_out(
+            Doing(vault, copy.copy_bucket, copy.vault_account, quick, False),
+            decisions,
+            tally,
+            workers=workers,
+            checkpoint=None if checkpoint is None else (checkpoint, job),
+            progress=progress,
+        )
     return tally.report(bucket, copy.options.prefix, to, False, after_key)
 
 

@@ -41,18 +41,26 @@ def key_of(number: int) -> str:
 
 def client_of(endpoint: str) -> Any:
     config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
-    return boto3.client("s3", endpoint_url=endpoint, config=config, **CREDENTIALS)  # type: ignore[call-overload]
+    return unstubbed(boto3.client("s3", endpoint_url=endpoint, config=config, **CREDENTIALS))  # type: ignore[call-overload]
+
+
+def unstubbed(client: Any) -> Any:
+    """A client as in a process that has never heard of moto, which else answers in place of the network."""
+    events = client.meta.events
+    for listener in list(events._emitter._handlers.prefix_search("before-send.s3.CopyObject")):
+        events.unregister("before-send", listener)
+    return client
 
 
 @contextmanager
-def endpoint(kind: Kind, count: int) -> Iterator[str]:
-    """The address of a filled endpoint."""
+def endpoint(kind: Kind, count: int) -> Iterator[tuple[str, int]]:
+    """The address of a filled endpoint, and the id of its process."""
     command = [sys.executable, "-m", "tests.benchmarks.s3_endpoint", kind, str(count)]
     with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}", server.pid
         finally:
             server.stdin.close()
 

@@ -50,6 +50,10 @@ METADATA_BYTES = 2048
 SSE = "x-amz-server-side-encryption"
 TAGS = 10
 TAG_KEY, TAG_VALUE = 128, 256
+TAGGED_BADLY = (
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name "
+    "duplicates."
+)
 
 
 def metadata_in(headers: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +69,11 @@ def metadata_in(headers: Mapping[str, str]) -> dict[str, str]:
 
 def tags_in(headers: Mapping[str, str]) -> dict[str, str]:
     """The tags of ``x-amz-tagging``. Raises Refusal."""
-    pairs = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
+    given = headers.get("x-amz-tagging", "")
+    pairs = parse_qsl(given, keep_blank_values=True)
+    # What the header says twice is another error than what a document says twice.
+    if len(pairs) <= TAGS and (len(dict(pairs)) < len(pairs) or any(part.count("=") > 1 for part in given.split("&"))):
+        raise invalid_argument(TAGGED_BADLY, "x-amz-tagging", given)
     return checked_tags(pairs)
 
 

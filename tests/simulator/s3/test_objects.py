@@ -336,8 +336,13 @@ class TestTags:
         bucket = ground.bucket(s3)
         many = "&".join(f"t{n}=1" for n in range(11))
         assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging=many) == "BadRequest"
-        assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging="t=1&t=2") == "InvalidTag"
+        for wrong in ("t=1&t=2", "t=1,u=2"):
+            assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging=wrong) == "InvalidArgument"
         assert refusal(s3.head_object, Bucket=bucket, Key="a") == "404"
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1", Tagging="t=%3D")
+        twice = {"TagSet": [{"Key": "t", "Value": "1"}, {"Key": "t", "Value": "2"}]}
+        assert refusal(s3.put_object_tagging, Bucket=bucket, Key="a", Tagging=twice) == "InvalidTag"
+        assert s3.get_object_tagging(Bucket=bucket, Key="a")["TagSet"] == [{"Key": "t", "Value": "="}]
 
 
 def test_a_presigned_upload_and_download_go_the_same_way(ground: S3Ground) -> None:

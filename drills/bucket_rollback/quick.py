@@ -1,7 +1,7 @@
-"""CopyObject and HeadObject at little more than the cost of their bytes.
+"""CopyObject, HeadObject and ListObjectVersions at little more than the cost of their bytes.
 
 boto3 takes about a millisecond of this machine for a call, and Python takes one at a time: that bounds a roll-back of
-millions of objects before S3 does. Here the two calls it consists of are signed and sent directly, with the client's
+millions of objects before S3 does. Here the three calls it consists of are signed and sent directly, with the client's
 own credentials, endpoint and certificates, and the client's listeners hear of them. Only an answer that is plainly good
 counts; whatever else comes, a refusal, a throttle, a lost connection, makes the call again through boto3, which knows
 how to wait, to try again and what to raise.
@@ -42,6 +42,13 @@ HEADERS: Mapping[str, str] = {
     "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
 }
+QUERY: Mapping[str, str] = {
+    "EncodingType": "encoding-type",
+    "KeyMarker": "key-marker",
+    "Prefix": "prefix",
+    "VersionIdMarker": "version-id-marker",
+}
+HEAD_BYTES = 1_000
 TOLD = (
     "ServerSideEncryption",
     "SSEKMSKeyId",
@@ -54,7 +61,7 @@ TOLD = (
 
 
 class Quick:
-    """The two calls of one client."""
+    """The three calls of one client."""
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
@@ -71,7 +78,7 @@ class Quick:
         if owner:
             params["ExpectedBucketOwner"] = owner
         query = f"versionId={quote(version_id, safe='')}"
-        answer = self._send("HEAD", Asked("HeadObject", params), query, headers)
+        answer = self._send("HEAD", Asked("HeadObject", params), key, query, headers)
         if answer is None:
             return None
         found = answer[0]
@@ -90,11 +97,26 @@ class Quick:
         headers["x-amz-copy-source"] = f"{quote(f'{source}/{key}', safe='/~')}?versionId={quote(version_id, safe='')}"
         of = {"Bucket": source, "Key": key, "VersionId": version_id}
         asked = Asked("CopyObject", {"Bucket": bucket, "Key": key, "CopySource": of, **wanted})
-        answer = self._send("PUT", asked, "", headers)
+        # S3 may find an error after it has begun to answer with 200.
+        answer = self._send("PUT", asked, key, "", headers, b"<CopyObjectResult")
         return answer[0].get("x-amz-version-id") if answer is not None else None
 
+    def versions(self, request: Mapping[str, Any]) -> bytes | None:
+        """One page of a listing as S3 sends it, for a request in boto3's names; None: ask boto3."""
+        if not request.keys() <= {"Bucket", "ExpectedBucketOwner", *QUERY}:
+            return None
+        owner = request.get("ExpectedBucketOwner")
+        headers = {HEADERS["ExpectedBucketOwner"]: owner} if owner else {}
+        asked = [f"{name}={quote(request[of], safe='~')}" for of, name in QUERY.items() if of in request]
+        # In the order of names, as a signature wants it.
+        query = "&".join((*asked, "versions="))
+        answer = self._send(
+            "GET", Asked("ListObjectVersions", dict(request)), "", query, headers, b"ListVersionsResult"
+        )
+        return answer[1] if answer is not None else None
+
     def _send(
-        self, method: str, asked: Asked, query: str, headers: dict[str, str]
+        self, method: str, asked: Asked, key: str, query: str, headers: dict[str, str], good: bytes = b""
     ) -> tuple[dict[str, str], bytes] | None:
         bucket = asked.params["Bucket"]
         if bucket not in self._places:
@@ -102,7 +124,7 @@ class Quick:
         place = self._places[bucket]
         if place is None or not "".join(headers.values()).isascii():
             return None
-        path = f"{place.path}/{quote(asked.params['Key'], safe='/~')}"
+        path = f"{place.path}/{quote(key, safe='/~')}" if key else place.path or "/"
         target = f"{path}?{query}" if query else path
         url = f"{'https' if place.secure else 'http'}://{place.host}{target}"
         if not self._wiring.before(asked, method, url, headers):
@@ -116,11 +138,11 @@ class Quick:
         except (OSError, http.client.HTTPException):
             connection.close()
             return None
-        # S3 may find an error after it has begun to answer a copy with 200.
-        if answer.status != 200 or (method == "PUT" and b"<CopyObjectResult" not in body):
+        if answer.status != 200 or good not in body[:HEAD_BYTES]:
             return None
         found = {name.lower(): value for name, value in answer.getheaders()}
-        self._wiring.after(asked, url, found, {"VersionId": found.get("x-amz-version-id")})
+        known = {"VersionId": found["x-amz-version-id"]} if "x-amz-version-id" in found else {}
+        self._wiring.after(asked, url, found, known)
         return found, body
 
     def _connection(self, place: Place) -> http.client.HTTPConnection:

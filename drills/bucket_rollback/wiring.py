@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session, get_cert_path
 
 Listener = Callable[..., Any]
-OPERATIONS = ("CopyObject", "HeadObject")
+OPERATIONS = ("CopyObject", "HeadObject", "ListObjectVersions")
 TOLD = ("before-parameter-build", "before-call", "after-call")
 """The events at which others may look on; they hear the same from a call without boto3."""
 NOT_TOLD = (
@@ -135,7 +135,8 @@ def wiring_of(s3: Any) -> Wiring | None:
         verify = session._verify
     except AttributeError:
         return None
-    if listeners is None or not _sends_as_botocore(session) or not callable(_frozen(credentials)):
+    sent = all(sends_over_the_network(s3, operation) for operation in OPERATIONS)
+    if listeners is None or not sent or not callable(getattr(credentials, "get_frozen_credentials", None)):
         return None
     proxied = config.proxies or getproxies().get(urlsplit(s3.meta.endpoint_url).scheme)
     unlike = [name for name, value in (config.s3 or {}).items() if value and name not in HARMLESS_S3_CONFIG]
@@ -144,24 +145,24 @@ def wiring_of(s3: Any) -> Wiring | None:
     return Wiring(s3, credentials, str(get_cert_path(verify)), config.read_timeout, listeners)
 
 
-def _frozen(credentials: Any) -> Any:
-    return getattr(credentials, "get_frozen_credentials", None)
-
-
-def _sends_as_botocore(session: Any) -> bool:
-    """Whether requests go over the network; a simulated AWS answers them in place of that."""
-    return type(session) is URLLib3Session and URLLib3Session.send.__module__ == "botocore.httpsession"
+def sends_over_the_network(s3: Any, operation: str) -> bool:
+    """Whether botocore itself sends a call; a simulated AWS answers it in place of that."""
+    try:
+        # A simulated AWS answers before the call is sent, and botocore itself slows down here where it is told to.
+        listened = _registered(s3, "before-send", operation)
+        session = s3._endpoint.http_session
+    except AttributeError:
+        return False
+    as_made = URLLib3Session.send.__module__ == "botocore.httpsession"
+    return not listened and type(session) is URLLib3Session and as_made
 
 
 def _listeners(s3: Any) -> Mapping[tuple[str, str], tuple[Listener, ...]] | None:
     """Others' listeners by operation and event; None where one of them needs boto3 to make the call."""
     found: dict[tuple[str, str], tuple[Listener, ...]] = {}
     for operation in OPERATIONS:
-        # A simulated AWS answers here, and botocore itself slows down here where it is told to.
-        if _registered(s3, "before-send", operation):
-            return None
         for event in (*TOLD, *NOT_TOLD):
-            others = [one for one in _registered(s3, event, operation) if not _is_botocores(one)]
+            others = [one for one in _registered(s3, event, operation) if not _is_known(one)]
             if others and event in NOT_TOLD:
                 return None
             found[operation, event] = tuple(others)
@@ -172,5 +173,6 @@ def _registered(s3: Any, event: str, operation: str) -> list[Listener]:
     return list(s3.meta.events._emitter._handlers.prefix_search(f"{event}.s3.{operation}"))
 
 
-def _is_botocores(listener: Listener) -> bool:
-    return str(getattr(listener, "__module__", "")).startswith("botocore.")
+def _is_known(listener: Listener) -> bool:
+    """Whether it is botocore's own, or reads a listing for us."""
+    return str(getattr(listener, "__module__", "")).startswith(("botocore.", "drills.bucket_rollback."))

@@ -22,7 +22,7 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
-from drills.bucket_rollback import RollBackStopped, roll_back, wiring
+from drills.bucket_rollback import RollBackStopped, keys_of, roll_back, wiring
 from drills.bucket_rollback.quick import Quick, quick_of
 from drills.errors import ProtectionError
 from drills.guard import Guard
@@ -82,8 +82,8 @@ def test_it_is_boto3s_roll_back_without_its_calls(s3: Any, monkeypatch: pytest.M
     to, calls = overwritten(s3), sent_by_boto3(s3, monkeypatch)
     report = roll_back(s3, SOURCE, to, workers=2)
     assert report.counts["copied"] == 1
-    assert "ListObjectVersions" in calls
-    assert not {"CopyObject", "HeadObject"} & set(calls)
+    assert "GetBucketVersioning" in calls
+    assert not {"CopyObject", "HeadObject", "ListObjectVersions"} & set(calls)
     found = s3.get_object(Bucket=SOURCE, Key=KEY)
     assert (found["Body"].read(), found["Metadata"], found["ContentType"]) == (b"good", {"city": "paris"}, "text/x")
     assert s3.get_object_tagging(Bucket=SOURCE, Key=KEY)["TagSet"] == [{"Key": "a", "Value": "b"}]
@@ -94,8 +94,24 @@ def test_what_does_not_work_is_done_by_boto3(s3: Any, monkeypatch: pytest.Monkey
     nowhere = wiring.Place(False, "127.0.0.1:1", "/nowhere", "eu-west-1")
     monkeypatch.setattr(wiring.Wiring, "place", lambda *_: nowhere)
     roll_back(s3, SOURCE, to, workers=1)
-    assert {"CopyObject", "HeadObject"} <= set(calls)
+    assert {"CopyObject", "HeadObject", "ListObjectVersions"} <= set(calls)
     assert contents(s3, SOURCE) == {KEY: b"good"}
+
+
+def test_a_listing_goes_on_where_its_page_ends(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = ["a", "in/a b", "in/a+b", "in/ü", "in/%41"]
+    for key in keys * 2:
+        s3.put_object(Bucket=SOURCE, Key=key, Body=b"x")
+    whole: Any = Quick._send
+    calls = sent_by_boto3(s3, monkeypatch)
+    monkeypatch.setattr(
+        Quick,
+        "_send",
+        lambda self, *asked: whole(self, *asked[:3], f"{asked[3]}".replace("prefix", "max-keys=3&prefix"), *asked[4:]),
+    )
+    found = [(key, len(entries)) for key, entries in keys_of(s3, SOURCE, "in/", owner=ACCOUNT)]
+    assert found == [(key, 2) for key in sorted(keys[1:])]
+    assert calls == []
 
 
 def test_a_refusal_is_boto3s_to_tell(s3: Any) -> None:
@@ -108,7 +124,8 @@ def test_a_refusal_is_boto3s_to_tell(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "session"])
-def test_the_signature_is_botocores(s3: Any, token: str | None) -> None:
+@pytest.mark.parametrize("query", ["versionId=v%2B1", "encoding-type=url&key-marker=a%20%2F&prefix=a&versions="])
+def test_the_signature_is_botocores(s3: Any, token: str | None, query: str) -> None:
     credentials = Credentials("AKIDEXAMPLE", "secret", token)
     s3._request_signer._credentials = credentials
     quick = quick_way(s3)
@@ -116,9 +133,9 @@ def test_the_signature_is_botocores(s3: Any, token: str | None) -> None:
     assert place is not None
     path = f"/{SOURCE}/key"
     more = {"x-amz-storage-class": "STANDARD", "x-amz-website-redirect-location": "/two  blanks"}
-    ours = quick._signed("HEAD", place, path, "versionId=v%2B1", more)
+    ours = quick._signed("HEAD", place, path, query, more)
 
-    request = AWSRequest("HEAD", f"http://{place.host}{path}?versionId=v%2B1", headers=more)
+    request = AWSRequest("HEAD", f"http://{place.host}{path}?{query}", headers=more)
     request.context["payload_signing_enabled"] = True
     moment = datetime.strptime(ours["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     with time_machine.travel(moment, tick=False):
@@ -244,21 +261,24 @@ def test_listeners_hear_the_same_as_of_boto3(s3: Any, monkeypatch: pytest.Monkey
     to, heard = overwritten(s3), list[tuple[Any, ...]]()
 
     def before(params: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        context["mine"] = params["Key"]
+        context["mine"] = params.get("Key")
 
     def after(parsed: dict[str, Any], model: Any, context: dict[str, Any], http_response: Any, **_: Any) -> None:
         said = parsed["ResponseMetadata"]
         heard.append((model.name, context["mine"], said["HTTPStatusCode"], http_response.status_code))
-        heard.append((context["client_region"], said["RetryAttempts"], said["HTTPHeaders"]["x-amz-version-id"]))
+        heard.append((context["client_region"], said["RetryAttempts"], said["HTTPHeaders"].get("x-amz-version-id")))
 
-    for operation in ("HeadObject", "CopyObject"):
+    for operation in ("HeadObject", "CopyObject", "ListObjectVersions"):
         s3.meta.events.register(f"before-parameter-build.s3.{operation}", before)
         s3.meta.events.register(f"after-call.s3.{operation}", after)
     calls = sent_by_boto3(s3, monkeypatch)
     roll_back(s3, SOURCE, to, workers=1)
+    assert not {"CopyObject", "HeadObject", "ListObjectVersions"} & set(calls)
+    told = list(heard)
     new, _, old = (one["VersionId"] for one in s3.list_object_versions(Bucket=SOURCE)["Versions"])
-    assert not {"CopyObject", "HeadObject"} & set(calls)
-    assert heard == [
+    assert told == [
+        ("ListObjectVersions", None, 200, 200),
+        ("eu-west-1", 0, None),
         ("HeadObject", KEY, 200, 200),
         ("eu-west-1", 0, old),
         ("CopyObject", KEY, 200, 200),

@@ -44,8 +44,8 @@ class S3Ground:
     def client(self, account: str = ONE, region: str = REGION, **config: Any) -> Any:
         if self.aws is not None:
             return self.aws.session(account, region).client("s3", config=Config(**config))
-        # Elsewhere the access key's id is a common way to tell the account.
-        keys: Any = {"aws_access_key_id": account, "aws_secret_access_key": "secret"}
+        # Elsewhere the access key's id is a common way to tell the account; a presigned URL is judged by the secret.
+        keys: Any = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
         path_style = Config(s3={"addressing_style": "path"}, **config) if self.endpoint else Config(**config)
         return boto3.client("s3", region_name=region, endpoint_url=self.endpoint or None, config=path_style, **keys)
 

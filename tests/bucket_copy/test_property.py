@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills.bucket_copy import BucketCopy, bring_back, bring_in, deploy, readable_by, record_deletions
+from drills.bucket_copy import BucketCopy, bring_back, bring_in, deploy, readable_by, record_deletions, remove
 from drills.simulator import SimulatedAWS
 from tests.bucket_rollback.buckets import contents
 
@@ -97,3 +97,15 @@ def test_the_state_at_a_moment_comes_back(
             world.step("put" if deed == "undelete" else deed, key, seconds)
         world.settle()
         assert world.brought_back("as-of", to=to) == held
+
+
+def test_a_copy_with_keys_that_xml_cannot_carry_is_emptied() -> None:
+    with SimulatedAWS() as aws:
+        world = _World(aws)
+        deploy(COPY, world.clients)
+        for key in ("a\x01b", "c\rd", "c\nd", "plain"):
+            world.s3.put_object(Bucket="papers", Key=key, Body=key)
+        world.settle()
+        assert len(contents(world.clients("vault", "s3"), COPY.copy_bucket)) > 4
+        remove(COPY, world.clients)
+        assert world.clients("vault", "s3").list_buckets()["Buckets"] == []

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from drills.simulator.s3 import client_parsing
 from tests.simulator.s3.endpoint import S3Ground, simulated
 
+pytestmark = pytest.mark.simulated_aws
 MODEL: Any = boto3.client("s3", region_name="us-east-1").meta.service_model
 OPERATIONS = ("ListObjectVersions", "ListObjectsV2", "ListObjects")
 STOCK = [(*one.owner_and_name, one.original()) for one in client_parsing.REPLACEMENTS]

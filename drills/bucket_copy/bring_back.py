@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from drills.bucket_copy.deletions import Registered, deleted_by, registered
+from drills.bucket_copy.deletions import Registered, deleted_by, erased_by, registered
 from drills.bucket_copy.model import RESERVED, BucketCopy, Clients
 from drills.bucket_rollback import Checkpoint, Copying, Decision, Entry, Report, keys_of
 from drills.bucket_rollback.deciding import whole_second
@@ -78,8 +78,13 @@ def _as_of(
             continue
         while known is not None and known.key < key:
             known = next(deletions, None)
-        deleted = known.deletions if known is not None and known.key == key else ()
-        before = (entry for entry in entries if not entry.marker and entry.modified < whole_second(to))
+        of_key = known if known is not None and known.key == key else Registered(key, ())
+        deleted, erased = of_key.deletions, erased_by(deletions_to, of_key.erased)
+        before = (
+            entry
+            for entry in entries
+            if not entry.marker and entry.modified < whole_second(to) and entry.version_id not in erased
+        )
         state = next(before, None)
         if state is None or deleted_by(deletions_to, state, deleted):
             yield Decision(key, "kept", entries[0])

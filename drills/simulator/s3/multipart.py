@@ -140,6 +140,8 @@ def _range_of(call: Call, source: Version) -> bytes:
                 f"{text}zero-based offsets of the first and last bytes to copy", "x-amz-copy-source-range", asked
             )
         first, last = int(found[1]), int(found[2])
+        if first <= last and first >= source.size:
+            raise Refusal("InvalidRequest", "The specified copy range is invalid for the source object size")
         if first > last or last >= source.size:
             text = f"Range specified is not valid for source object of size: {source.size}"
             raise invalid_argument(text, "x-amz-copy-source-range", asked)

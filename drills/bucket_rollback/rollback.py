@@ -37,8 +37,8 @@ def roll_back(
     ``to`` has a zone. S3 tells whole seconds, so what was written within the second of ``to`` counts as later. A
     deleted key gets its delete marker taken away; an overwritten one gets its old version copied onto it; one that was
     born later is set aside below a delete marker. What cannot come back is named in the report: versions deleted for
-    good as far as their traces tell, null versions overwritten while versioning was suspended, archived objects. A newest
-    version that was deleted for good above an older one leaves no trace here; a copy of the bucket still knows it.
+    good as far as their traces tell, null versions overwritten while versioning was suspended, archived objects. A
+    newest version deleted for good above an older one leaves no trace here; a copy of the bucket still knows it.
 
     The keys are streamed: memory does not grow with the bucket. ``workers`` batches of keys are worked on at a time.
     ``checkpoint`` lets an interrupted run go on; it stays behind the first key that failed. ``progress`` is called with

@@ -31,7 +31,7 @@ from drills.providers.interface import Call, Provider, World
 from drills.scenario import Scenario
 from drills.stores import StoreKind
 from drills.suggestions import nearest
-from drills.workload import StoreWorkload, write_for
+from drills.workload import StoreWorkload, link, write_for
 from drills.world_site import Calls, WorldSite
 
 Paths = Literal["all", "preferred"]
@@ -313,6 +313,7 @@ class _ScenarioRun:
             workload = StoreWorkload(site, kind, at, self.plan.drill.seed, self.plan.drill.started)
             workload.seed(count)
             self.workloads.append(workload)
+        link(self.workloads, self.plan.estate.references)
 
     def _protect(self) -> None:
         self.settings: dict[str, Mapping[str, JSON]] = {}

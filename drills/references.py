@@ -72,7 +72,7 @@ def reference_findings(
     reference: Reference, subject: str, referring: Restored, named: Restored, failed_us: int
 ) -> list[Finding]:
     """The findings on one reference between two restored stores; ``failed_us`` is when the failure began."""
-    there = {name for record in named.inventory for name in _key_name(record.key)}
+    there = {name for record in named.inventory for name in key_names(record.key)}
     loose: list[_Loose] = []
     count = 0
     for record in referring.inventory:
@@ -89,7 +89,7 @@ def _tallied(
 ) -> _Tally:
     keys, names = {one.key for one in loose}, {one.name for one in loose}
     of_referring = _by(((write.key, write) for write in referring.ledger), keys)
-    of_named = _by(((name, write) for write in named.ledger for name in _key_name(write.key)), names)
+    of_named = _by(((name, write) for write in named.ledger for name in key_names(write.key)), names)
     tally = _Tally()
     for one in loose:
         history = _History(of_referring.get(one.key, []), of_named.get(one.name, []), one, reference.attribute)
@@ -265,7 +265,7 @@ def _name(kind: str, value: JSON) -> str:
     return f"{'b' if kind == 'B' else 't'}:{value}"
 
 
-def _key_name(key: str) -> list[str]:
+def key_names(key: str) -> list[str]:
     """What must be named to mean this key: the text itself, or the one value of a key that is a JSON object."""
     if key.startswith("{"):
         try:

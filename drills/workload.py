@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,43 +12,18 @@ from botocore.exceptions import ClientError
 
 from drills.clock import Clock, microseconds
 from drills.ledger import Ledger
-from drills.model import Location, Write, WriteKind
+from drills.live_keys import LiveKeys
+from drills.model import Location, Reference, Write, WriteKind
 from drills.records import RecordMaker, make_records
+from drills.references import key_names
+from drills.referring import Names, Referring
 from drills.stores import Outgoing, Refused, StoreKind
 from drills.world_site import WorldSite
 
 REJECTIONS_BELOW = 500
 """An HTTP status below this is AWS's word that nothing was written; from here on nobody knows."""
-
-
-@dataclass
-class LiveKeys:
-    """Keys that exist now, each with the number of the record it was made from; random choice in constant time."""
-
-    _keys: list[str] = field(default_factory=list)
-    _at: dict[str, int] = field(default_factory=dict)
-    _number: dict[str, int] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def add(self, key: str, number: int) -> None:
-        if key not in self._at:
-            self._at[key] = len(self._keys)
-            self._keys.append(key)
-        self._number[key] = number
-
-    def remove(self, key: str) -> None:
-        at = self._at.pop(key)
-        del self._number[key]
-        last = self._keys.pop()
-        if last != key:
-            self._keys[at] = last
-            self._at[last] = at
-
-    def pick(self, rng: random.Random) -> tuple[str, int]:
-        key = self._keys[rng.randrange(len(self._keys))]
-        return key, self._number[key]
+AHEAD = 50
+"""Among how many of a store's next records one is looked for that a record of another store names."""
 
 
 @dataclass
@@ -71,6 +46,8 @@ class StoreWorkload:
         self.ledger = Ledger()
         self.live = LiveKeys()
         self.sent = Sent()
+        self.names: Names | None = None
+        self.refers: list[tuple[Referring, StoreWorkload]] = []
         self._rng = random.Random(f"{seed}/{site.store.name}/workload")
         self._maker: RecordMaker = make_records(site.store.records, seed, started)
         self._sequence = 0
@@ -102,14 +79,24 @@ class StoreWorkload:
         return [self._rng.uniform(0, seconds) for _ in range(count)]
 
     def write_once(self) -> None:
-        """Send one write, drawn from the mix, and enter what became of it into the ledger."""
-        write, number, payload = self._draw(microseconds(self.site.clock.now()))
+        """Send one write, drawn from the mix, and enter what became of it into the ledger.
+
+        What a new record names is written before it; where that is refused, so is the record, without asking AWS.
+        """
+        choice = self._choice()
+        if choice != "insert" or self._named_first():
+            self._send(choice)
+
+    def _send(self, choice: str) -> None:
+        write, number, payload = self._draw(choice, microseconds(self.site.clock.now()))
         self.sent.due += 1
         try:
             self.kind.write(self.site, self.at, write, payload)
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the write may have arrived.
             if _rejected(error):
                 self.sent.rejected += 1
+                if choice == "insert" and self.names is not None:
+                    self.names.gone.update(key_names(write.key))
             else:
                 self.sent.unanswered += 1
                 self._enter(write, number)
@@ -123,18 +110,89 @@ class StoreWorkload:
             self.live.add(write.key, number)
         elif write.acknowledged_us is not None:
             self.live.remove(write.key)
+        self._tell(write, number)
 
-    def _draw(self, sent_us: int) -> tuple[Write, int, Any]:
-        """The next write, the number of the record it is made from, and its payload."""
+    def _tell(self, write: Write, number: int) -> None:
+        """Those who name this store's records, and those whose records it names, learn of a write."""
+        if write.item is not None:
+            if self.names is not None:
+                self.names.put(write.key, number)
+            for referring, _ in self.refers:
+                referring.put(write.key, write.item)
+        elif write.acknowledged_us is not None:
+            if self.names is not None:
+                self.names.remove(write.key)
+            for referring, _ in self.refers:
+                referring.remove(write.key)
+
+    def refer(self, attribute: str, named: StoreWorkload) -> None:
+        """From now on this store's records name only records of ``named`` that are there, as far as it has such."""
+        if named.names is None:
+            named.names = Names()
+            for key in named.live:
+                named.names.put(key, named.live.number(key))
+        referring = Referring(attribute, named.names)
+        self.refers.append((referring, named))
+        for write in self.ledger:
+            if write.item is not None and write.key in self.live:
+                referring.put(write.key, write.item)
+
+    def _named_first(self) -> bool:
+        """Write what the next record names and is not there yet. False when that could not be written."""
+        for _ in range(AHEAD if self.refers else 0):
+            missing = self._missing(self._maker.record(self._records_made))
+            if not any(named.has_lost(name) for named, name in missing):
+                return all(named.write_up_to(name) for named, name in missing)
+            # Nobody orders what was deleted before: the next record takes this one's turn.
+            self._skip()
+        return True
+
+    def _missing(self, record: dict[str, object]) -> list[tuple[StoreWorkload, str]]:
+        item = self.kind.encode(self.site.store.config, record)
+        return [(named, name) for referring, named in self.refers for name in referring.missing(item)]
+
+    def _skip(self) -> None:
+        if self.names is not None:
+            record = self._maker.record(self._records_made)
+            self.names.gone.update(key_names(self.kind.key_of(self.site.store.config, record)))
+        self._records_made += 1
+
+    def has_lost(self, name: str) -> bool:
+        """Whether a record of this name is not there and will not be written any more."""
+        return self.names is not None and name in self.names.gone
+
+    def write_up_to(self, name: str) -> bool:
+        """Write the next records up to the one of this name, if it comes soon; False when it could not be written."""
+        names, config = self.names, self.site.store.config
+        assert names is not None
+        keys = (self.kind.key_of(config, self._maker.record(self._records_made + n)) for n in range(AHEAD))
+        if not any(name in key_names(key) for key in keys):
+            # Not a name that this workload gives: the estate's records name what its data never have.
+            return True
+        while not names.has(name) and name not in names.gone:
+            if not self._named_first():
+                return False
+            self._send("insert")
+        return names.has(name)
+
+    def _choice(self) -> str:
         mix = self.site.store.workload
         weights = [mix.inserts, mix.updates, mix.deletes, mix.erasures] if len(self.live) else [1, 0, 0, 0]
         choice = self._rng.choices(("insert", "update", "delete", "erase"), weights)[0]
+        if choice in ("delete", "erase") and self.names is not None and not len(self.names.free):
+            return "update"
+        return choice
+
+    def _draw(self, choice: str, sent_us: int) -> tuple[Write, int, Any]:
+        """The next write, the number of the record it is made from, and its payload."""
         if choice == "insert":
             number = self._records_made
             self._records_made += 1
             record = self._maker.record(number)
             return self._put(number, record, sent_us), number, self._payload(record)
-        key, number = self.live.pick(self._rng)
+        # What another store's record names is not deleted.
+        among = self.live if choice == "update" or self.names is None else self.names.free
+        key, number = among.pick(self._rng)
         if choice == "update":
             record = self._maker.changed(self._maker.record(number), self._rng)
             return self._put(number, record, sent_us), number, self._payload(record)
@@ -154,6 +212,20 @@ class StoreWorkload:
             acknowledged_us=None,
             expires_at=self.kind.expires_at(config, record),
         )
+
+
+def link(workloads: Sequence[StoreWorkload], references: Sequence[Reference]) -> None:
+    """Let the workloads of stores that name each other's records know of it. Both must have been seeded."""
+    by_store = {workload.site.store.name: workload for workload in workloads}
+    for reference in references:
+        referring, named = by_store.get(reference.store), by_store.get(reference.to)
+        # What names its own store could wait for itself without an end.
+        if referring is not None and named is not None and not _leads_to(named, referring):
+            referring.refer(reference.attribute, named)
+
+
+def _leads_to(start: StoreWorkload, end: StoreWorkload) -> bool:
+    return start is end or any(_leads_to(named, end) for _, named in start.refers)
 
 
 def _rejected(error: Exception) -> bool:

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from drills.clock import microseconds
 from drills.engine import SIMULATED_START
 from drills.history import History
+from drills.live_keys import LiveKeys
 from drills.model import Observed, WorkloadMix
 from drills.plugins import load_store_kind
 from drills.simulator import SimulatedAWS
 from drills.verify import Expectations, Reading, verify
-from drills.workload import LiveKeys, StoreWorkload, write_for
+from drills.workload import StoreWorkload, write_for
 from drills.world_site import WorldSite
 from tests.small_drill import ReachableProvider, estate
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from drills.bucket_copy.deletions import Registered, deleted_by, registered
+from drills.bucket_copy.deletions import Registered, deleted_by, erased_by, registered
 from drills.bucket_copy.model import RESERVED, BucketCopy, Clients
 from drills.bucket_rollback import Checkpoint, Copying, Decision, Entry, Report, keys_of
 from drills.bucket_rollback.deciding import whole_second
@@ -50,17 +50,18 @@ def bring_back(
     )
     job = {"copy": copy.copy_bucket, "bucket": bucket, "to": to.isoformat()}
     after_key = checkpoint.last_key(job) if checkpoint is not None else ""
-    doing, tally = Doing(vault, copy.copy_bucket, copy.vault_account, how, False), Tally(tell)
+    tally = Tally(tell)
     listed = keys_of(vault, copy.copy_bucket, copy.options.prefix, after_key=after_key, owner=copy.vault_account)
     decisions = _as_of(to, deletions_to or to, listed, registered(copy, clients))
-    carry_out(
-        doing,
-        decisions,
-        tally,
-        workers=workers,
-        checkpoint=None if checkpoint is None else (checkpoint, job),
-        progress=progress,
-    )
+    with how.quickly() as quick:
+        carry_out(
+            Doing(vault, copy.copy_bucket, copy.vault_account, quick, False),
+            decisions,
+            tally,
+            workers=workers,
+            checkpoint=None if checkpoint is None else (checkpoint, job),
+            progress=progress,
+        )
     return tally.report(bucket, copy.options.prefix, to, False, after_key)
 
 
@@ -77,8 +78,13 @@ def _as_of(
             continue
         while known is not None and known.key < key:
             known = next(deletions, None)
-        deleted = known.deletions if known is not None and known.key == key else ()
-        before = (entry for entry in entries if not entry.marker and entry.modified < whole_second(to))
+        of_key = known if known is not None and known.key == key else Registered(key, ())
+        deleted, erased = of_key.deletions, erased_by(deletions_to, of_key.erased)
+        before = (
+            entry
+            for entry in entries
+            if not entry.marker and entry.modified < whole_second(to) and entry.version_id not in erased
+        )
         state = next(before, None)
         if state is None or deleted_by(deletions_to, state, deleted):
             yield Decision(key, "kept", entries[0])

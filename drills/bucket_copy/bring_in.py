@@ -99,9 +99,9 @@ def _directly(copy: BucketCopy, clients: Clients) -> BroughtIn:
         target_owner=copy.vault_account,
     )
     objects = 0
-    with readable_by(production, copy.source, copy.vault_account):
+    with readable_by(production, copy.source, copy.vault_account), how.quickly() as quick:
         for key, entry in list(_newest_missing(copy, clients)):
-            how.copy(key, entry.version_id, entry.size, entry.storage_class)
+            quick.copy(key, entry.version_id, entry.size, entry.storage_class)
             objects += 1
     return BroughtIn("direct_copy", objects)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from drills.bucket_copy.model import RESERVED, BucketCopy, Clients
@@ -127,6 +127,28 @@ def _compare_key(pair: Pair, every_version: bool, result: Comparison) -> None:
 def _copied_directly(entry: Entry, foreign: Sequence[Entry]) -> Entry | None:
     """A version that was brought in by a plain copy has an id of its own; its content tells."""
     return next((one for one in foreign if (one.etag, one.size) == (entry.etag, entry.size)), None)
+
+
+def newest_erased(pair: Pair) -> list[Entry]:
+    """The versions of the copy that stand above all that the source has, and that the source has no more.
+
+    A key that the source does not have at all is a deletion, and one whose newest version is not in the copy yet will
+    be judged when it is.
+    """
+    if not pair.source or not pair.copy:
+        return []
+    versions = [entry for entry in pair.source if not entry.marker]
+    known = {entry.version_id for entry in versions}
+    if versions and all(entry.version_id != versions[0].version_id for entry in pair.copy):
+        return []
+    # What was copied directly has an id of its own, and the content of a version of the source.
+    contents = {(entry.etag, entry.size) for entry in versions}
+    above = takewhile(lambda entry: entry.version_id not in known, pair.copy)
+    return [
+        entry
+        for entry in above
+        if not entry.marker and entry.modified >= pair.source[0].modified and (entry.etag, entry.size) not in contents
+    ]
 
 
 def encrypted_by_kms(s3: Any, bucket: dict[str, str], key: str, entry: Entry) -> bool:

@@ -3,6 +3,9 @@
 A copy that does not follow deletions would bring back, after a loss, all that was ever deleted. A copy that does would
 lose, with a bug in production, all that it is for. So each pass writes down the delete markers of the source, and a
 restore asks the register which keys were there at its moment.
+
+Whoever deletes a key's newest version for good lets an older one become current, and leaves no trace in the source. The
+copy still has that version, above all that the source has: so it is noticed, as of the pass that sees it first.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from drills.bucket_copy.compare import Pair, both
+from drills.bucket_copy.compare import Pair, both, newest_erased
 from drills.bucket_copy.model import REGISTER, BucketCopy, Clients
 from drills.bucket_rollback import Entry
 from drills.bucket_rollback.deciding import whole_second
@@ -36,25 +39,39 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """All deletions of one key."""
+    """All deletions of one key. ``erased``: versions that were deleted for good while they were its newest."""
 
     key: str
     deletions: tuple[Deletion, ...]
+    erased: tuple[Deletion, ...] = ()
 
     @classmethod
     def read(cls, line: bytes) -> Registered:
         told = json.loads(line)
-        return cls(told["key"], tuple(Deletion(datetime.fromisoformat(at), of) for at, of in told["deletions"]))
+        return cls(told["key"], _read(told["deletions"]), _read(told.get("erased", ())))
 
     def line(self) -> bytes:
-        deletions = [[one.at.isoformat(), one.version_id] for one in self.deletions]
-        return json.dumps({"key": self.key, "deletions": deletions}).encode() + b"\n"
+        told = {"key": self.key, "deletions": _told(self.deletions)}
+        return json.dumps({**told, "erased": _told(self.erased)} if self.erased else told).encode() + b"\n"
+
+
+def _read(told: Iterable[Sequence[str]]) -> tuple[Deletion, ...]:
+    return tuple(Deletion(datetime.fromisoformat(at), of) for at, of in told)
+
+
+def _told(deletions: Iterable[Deletion]) -> list[list[str]]:
+    return [[one.at.isoformat(), one.version_id] for one in deletions]
 
 
 def deleted_by(moment: datetime, state: Entry, deletions: Iterable[Deletion]) -> bool:
     """Whether a key whose newest version before the moment is ``state`` had been deleted by then."""
     before = (one for one in deletions if one.at < whole_second(moment))
     return any(one.version_id == state.version_id or one.at > state.modified for one in before)
+
+
+def erased_by(moment: datetime, erased: Iterable[Deletion]) -> set[str]:
+    """The versions that had been deleted for good by then."""
+    return {one.version_id for one in erased if one.at < whole_second(moment)}
 
 
 def record_deletions(copy: BucketCopy, clients: Clients, now: datetime) -> int:
@@ -69,9 +86,9 @@ def record_deletions(copy: BucketCopy, clients: Clients, now: datetime) -> int:
     with TemporaryFile() as file:
         for pair, known in _with_known(both(copy, clients), _lines(vault, copy, before)):
             kept_in_source += bool(pair.source)
-            deletions = _deletions(pair, known, now)
-            if deletions:
-                line = Registered(pair.key, deletions).line()
+            found = Registered(pair.key, _deletions(pair, known.deletions, now), _erased(pair, known.erased, now))
+            if found.deletions or found.erased:
+                line = found.line()
                 after.update(line)
                 file.write(line)
                 count += 1
@@ -118,13 +135,13 @@ def _any_replica(copy: BucketCopy, clients: Clients) -> bool:
     return any(pair.copy for pair in both(copy, clients))
 
 
-def _with_known(found: Iterator[Pair], known: Iterator[Registered]) -> Iterator[tuple[Pair, tuple[Deletion, ...]]]:
+def _with_known(found: Iterator[Pair], known: Iterator[Registered]) -> Iterator[tuple[Pair, Registered]]:
     """Each pair with what is registered of its key already; keys that neither side has any more are dropped."""
     entry = next(known, None)
     for pair in found:
         while entry is not None and entry.key < pair.key:
             entry = next(known, None)
-        yield pair, entry.deletions if entry is not None and entry.key == pair.key else ()
+        yield pair, entry if entry is not None and entry.key == pair.key else Registered(pair.key, ())
     for _ in known:
         # To the end, so that the digest is that of the whole register.
         pass
@@ -140,6 +157,15 @@ def _deletions(pair: Pair, known: Sequence[Deletion], now: datetime) -> tuple[De
     oldest = pair.source[-1].modified
     older = [one for one in known if one.at < oldest]
     return (*older, *_markers(pair.source))
+
+
+def _erased(pair: Pair, known: Sequence[Deletion], now: datetime) -> tuple[Deletion, ...]:
+    """What is registered and still in the copy, and what is missing from the source since."""
+    held = {entry.version_id for entry in pair.copy}
+    kept = [one for one in known if one.version_id in held]
+    registered_before = {one.version_id for one in kept}
+    new = (version for version in newest_erased(pair) if version.version_id not in registered_before)
+    return (*kept, *(Deletion(whole_second(now), version.version_id) for version in new))
 
 
 def _markers(entries: Sequence[Entry]) -> Iterator[Deletion]:

@@ -26,7 +26,7 @@ class Status:
     ``missing``: versions of the source that the copy does not have, yet or at all. S3 is asked about a sample of them:
     ``pending``, ``failed``, or ``uncovered``, which it was never told to replicate, with ``first_failed`` and
     ``left_out`` naming keys. ``lag_seconds``: how long the oldest that is pending has waited. ``altered``: keys of the
-    copy that are not as the source wrote them.
+    copy that are not as the source wrote them, or not any more as the source has them.
     """
 
     keys: int
@@ -105,16 +105,23 @@ def _replication_status(copy: BucketCopy, s3: Any, key: str, entry: Entry) -> st
 def _altered(copy: BucketCopy, clients: Clients, found: Comparison, gone: list[tuple[str, Entry]]) -> tuple[str, ...]:
     production = clients("production", "s3")
     told = [f"{key!r} was replicated and is gone from the copy" for key, _ in gone]
-    told += [
-        f"{key!r} is below a {'delete marker' if entry.marker else 'version'} that is not the source's"
-        for key, entry in found.covered.some
-    ]
+    told += [_covered(copy, clients("vault", "s3"), key, entry) for key, entry in found.covered.some]
     told += [
         f"{key!r} differs in size or content"
         for key, entry in found.differing.some
         if not encrypted_by_kms(production, copy.source, key, entry)
     ]
     return tuple(told)
+
+
+def _covered(copy: BucketCopy, vault: Any, key: str, entry: Entry) -> str:
+    """Why the newest of the copy is not the source's: a replica came from production, and all else did not."""
+    if entry.marker:
+        return f"{key!r} is below a delete marker that is not the source's"
+    told = exists(lambda: vault.head_object(**copy.copy, Key=key, VersionId=entry.version_id)) or {}
+    if told.get("ReplicationStatus") == "REPLICA":
+        return f"{key!r} has an older version current in production, where its newest was deleted for good"
+    return f"{key!r} is below a version that is not the source's"
 
 
 # --- As it was deployed? -------------------------------------------------------------------------------------------

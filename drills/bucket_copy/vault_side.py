@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from drills.bucket_copy.model import SOURCE, BucketCopy, Clients
 from drills.bucket_copy.policies import copy_policy, key_policy, reading
+from drills.bucket_rollback.unspeakable import apart
 from drills.errors import ProtectionError
 from drills.presence import exists
 
@@ -18,6 +19,8 @@ OURS = "BucketAlreadyOwnedByYou"
 PUBLIC_ACCESS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 LIFECYCLE_RULE = "drills-noncurrent"
 PENDING_DAYS = 30
+HELD = ("AccessDenied", "InvalidRequest")
+"""What S3 says of a version that Object Lock holds."""
 
 
 def make_copy_bucket(copy: BucketCopy, clients: Clients) -> None:
@@ -147,13 +150,28 @@ def _empty(copy: BucketCopy, s3: Any) -> None:
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
         if not listed:
             continue
-        objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in listed]
-        answer = s3.delete_objects(
-            **copy.copy, Delete={"Objects": objects, "Quiet": True}, BypassGovernanceRetention=True
-        )
-        if answer.get("Errors"):
-            first = answer["Errors"][0]
-            raise ProtectionError(
-                f"bucket {copy.copy_bucket}, key {first['Key']!r}: expected to delete it, S3 refused: {first['Code']} "
-                f"{first.get('Message', '')}. Locked versions can be deleted when their retention is over."
-            )
+        named = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in listed]
+        together, alone = apart(named)
+        _delete_together(copy, s3, together)
+        for one in alone:
+            try:
+                s3.delete_object(**copy.copy, **one, BypassGovernanceRetention=True)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in HELD:
+                    raise
+                raise _held(copy, {"Key": one["Key"], **error.response["Error"]}) from error
+
+
+def _delete_together(copy: BucketCopy, s3: Any, objects: list[dict[str, str]]) -> None:
+    if not objects:
+        return
+    answer = s3.delete_objects(**copy.copy, Delete={"Objects": objects, "Quiet": True}, BypassGovernanceRetention=True)
+    if answer.get("Errors"):
+        raise _held(copy, answer["Errors"][0])
+
+
+def _held(copy: BucketCopy, refused: Mapping[str, Any]) -> ProtectionError:
+    return ProtectionError(
+        f"bucket {copy.copy_bucket}, key {refused['Key']!r}: expected to delete it, S3 refused: {refused['Code']} "
+        f"{refused.get('Message', '')}. Locked versions can be deleted when their retention is over."
+    )

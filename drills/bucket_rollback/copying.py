@@ -8,13 +8,15 @@ reference, CopyObject and UploadPartCopy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from drills.bucket_rollback.quick import Quick
+from drills.bucket_rollback.quick import Quick, quick_of
 
 Keep = Literal["everything", "content"]
+STANDARD = "STANDARD"
 MEBIBYTE = 1 << 20
 LARGEST_SINGLE_COPY = 5 << 30
 MOST_PARTS = 10_000
@@ -60,8 +62,22 @@ class Copying:
     target_owner: str | None = None
     single_copy_bytes: int = LARGEST_SINGLE_COPY
     part_bytes: int = 512 * MEBIBYTE
-    quick: Quick | None = None
-    """Sends what it can of the calls directly; see there."""
+    quick_read: Quick | None = None
+    """Sends what it can of the calls of ``read`` directly; see there."""
+    quick_write: Quick | None = None
+    """The same for ``write``."""
+
+    @contextmanager
+    def quickly(self) -> Iterator[Copying]:
+        """The same, but sent directly as far as the clients allow; its connections are closed in the end."""
+        reading = quick_of(self.read)
+        writing = reading if self.write is self.read else quick_of(self.write)
+        try:
+            yield replace(self, quick_read=reading, quick_write=writing)
+        finally:
+            for one in (reading, writing):
+                if one is not None:
+                    one.close()
 
     def copy(self, key: str, version_id: str, size: int, storage_class: str) -> str | None:
         """Copy one version onto the same key of the target; returns the id of the version that came into being.
@@ -71,14 +87,16 @@ class Copying:
         large = size > self.single_copy_bytes
         seen = self._head(key, version_id, large) if self.keep == "everything" or large else {}
         grants = self._grants(key, version_id) if self.grants and self.keep == "everything" else {}
-        wanted = {**self._kept(seen), **grants, "StorageClass": storage_class}
+        wanted = {**self._kept(seen), **grants}
+        if storage_class != STANDARD:
+            wanted["StorageClass"] = storage_class
         if large:
             return self._copy_in_parts(key, version_id, size, {**_metadata(seen), **wanted})
         return self._copy_at_once(key, version_id, wanted)
 
     def _head(self, key: str, version_id: str, large: bool) -> Mapping[str, Any]:
-        if self.quick is not None and not large:
-            told = self.quick.head(self.source, key, version_id, self.source_owner)
+        if self.quick_read is not None and not large:
+            told = self.quick_read.head(self.source, key, version_id, self.source_owner)
             if told is not None:
                 return told
         found: Mapping[str, Any] = self.read.head_object(
@@ -97,9 +115,10 @@ class Copying:
         return kept
 
     def _copy_at_once(self, key: str, version_id: str, wanted: Mapping[str, Any]) -> str | None:
-        asked = {"MetadataDirective": "COPY", "TaggingDirective": "COPY", **self._owners(), **wanted}
-        if self.quick is not None:
-            done = self.quick.copy(self.target, key, self.source, version_id, asked)
+        # Metadata and tags are copied where nothing else is said.
+        asked = {**self._owners(), **wanted}
+        if self.quick_write is not None:
+            done = self.quick_write.copy(self.target, key, self.source, version_id, asked)
             if done is not None:
                 return done
         source = {"Bucket": self.source, "Key": key, "VersionId": version_id}

@@ -15,6 +15,7 @@ from drills.bucket_rollback.copying import Copying
 from drills.bucket_rollback.deciding import ARCHIVES, Decision
 from drills.bucket_rollback.errors import RollBackStopped
 from drills.bucket_rollback.report import Outcome, Tally
+from drills.bucket_rollback.unspeakable import apart
 
 KEYS_A_BATCH = 250
 KEPT_A_BATCH = 10_000
@@ -138,7 +139,8 @@ class Doing:
     def _delete(self, call: list[dict[str, str]], about: Sequence[Decision]) -> list[Outcome]:
         errors: dict[str, str] = {}
         if not self.dry_run:
-            errors = self._delete_singly(call) if any(map(_unspeakable, call)) else self._delete_together(call)
+            together, alone = apart(call)
+            errors = self._delete_together(together) | self._delete_singly(alone)
         return [
             Outcome(
                 decision.key,
@@ -215,11 +217,6 @@ def _too_many(bucket: str, outcomes: Sequence[Outcome], failures: int) -> RollBa
         "is done stands; put right what it refuses and begin again with the same checkpoint.",
         last.key,
     )
-
-
-def _unspeakable(one: dict[str, str]) -> bool:
-    """Whether the key has characters that XML cannot say, so that it can only be named in a URL."""
-    return any(character < " " or character in "\x7f\ufffe\uffff" for character in one["Key"])
 
 
 def _refused(key: str, version_id: str, error: ClientError) -> Outcome:

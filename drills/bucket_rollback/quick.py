@@ -1,9 +1,10 @@
-"""CopyObject and HeadObject at little more than the cost of their bytes.
+"""CopyObject, HeadObject and ListObjectVersions at little more than the cost of their bytes.
 
 boto3 takes about a millisecond of this machine for a call, and Python takes one at a time: that bounds a roll-back of
-millions of objects before S3 does. Here the two calls it consists of are signed and sent directly. Only an answer that
-is plainly good counts; whatever else comes, a refusal, a throttle, a lost connection, makes the call again through
-boto3, which knows how to wait, to try again and what to raise.
+millions of objects before S3 does. Here the three calls it consists of are signed and sent directly, with the client's
+own credentials, endpoint and certificates, and the client's listeners hear of them. Only an answer that is plainly good
+counts; whatever else comes, a refusal, a throttle, a lost connection, makes the call again through boto3, which knows
+how to wait, to try again and what to raise.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies
+from urllib.parse import quote
+
+from drills.bucket_rollback.wiring import Asked, Place, Wiring, wiring_of
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 ALGORITHM = "AWS4-HMAC-SHA256"
-TIMEOUT_SECONDS = 60
 HEADERS: Mapping[str, str] = {
     "MetadataDirective": "x-amz-metadata-directive",
     "TaggingDirective": "x-amz-tagging-directive",
@@ -41,6 +42,13 @@ HEADERS: Mapping[str, str] = {
     "ExpectedBucketOwner": "x-amz-expected-bucket-owner",
     "ExpectedSourceBucketOwner": "x-amz-source-expected-bucket-owner",
 }
+QUERY: Mapping[str, str] = {
+    "EncodingType": "encoding-type",
+    "KeyMarker": "key-marker",
+    "Prefix": "prefix",
+    "VersionIdMarker": "version-id-marker",
+}
+HEAD_BYTES = 1_000
 TOLD = (
     "ServerSideEncryption",
     "SSEKMSKeyId",
@@ -53,24 +61,24 @@ TOLD = (
 
 
 class Quick:
-    """The two calls, with the endpoint and region of a client and credentials as a boto3 session gives them."""
+    """The three calls of one client."""
 
-    def __init__(self, s3: Any, credentials: Any) -> None:
-        self._s3 = s3
-        self._credentials = credentials
-        self._endpoint = urlsplit(s3.meta.endpoint_url)
-        self._region = s3.meta.region_name
-        self._path_style = (s3.meta.config.s3 or {}).get("addressing_style") == "path"
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._agent = str(wiring.client.meta.config.user_agent)
+        self._places: dict[str, Place | None] = {}
         self._threads = threading.local()
         self._opened: list[http.client.HTTPConnection] = []
-        self._keys: dict[tuple[str, str], bytes] = {}
-        # What a proxy must carry is left to boto3.
-        self._usable = not getproxies().get(self._endpoint.scheme)
+        self._keys: dict[tuple[str, str, str], bytes] = {}
 
     def head(self, bucket: str, key: str, version_id: str, owner: str | None) -> Mapping[str, Any] | None:
         """What a copy must say again of an object, by boto3's names; None: ask boto3."""
         headers = {HEADERS["ExpectedBucketOwner"]: owner} if owner else {}
-        answer = self._send("HEAD", bucket, key, f"versionId={quote(version_id, safe='')}", headers)
+        params = {"Bucket": bucket, "Key": key, "VersionId": version_id}
+        if owner:
+            params["ExpectedBucketOwner"] = owner
+        query = f"versionId={quote(version_id, safe='')}"
+        answer = self._send("HEAD", Asked("HeadObject", params), key, query, headers)
         if answer is None:
             return None
         found = answer[0]
@@ -87,83 +95,109 @@ class Quick:
             return None
         headers = {HEADERS[name]: _text(value) for name, value in wanted.items()}
         headers["x-amz-copy-source"] = f"{quote(f'{source}/{key}', safe='/~')}?versionId={quote(version_id, safe='')}"
-        answer = self._send("PUT", bucket, key, "", headers)
+        of = {"Bucket": source, "Key": key, "VersionId": version_id}
+        asked = Asked("CopyObject", {"Bucket": bucket, "Key": key, "CopySource": of, **wanted})
         # S3 may find an error after it has begun to answer with 200.
-        if answer is None or b"<CopyObjectResult" not in answer[1]:
+        answer = self._send("PUT", asked, key, "", headers, b"<CopyObjectResult")
+        return answer[0].get("x-amz-version-id") if answer is not None else None
+
+    def versions(self, request: Mapping[str, Any]) -> bytes | None:
+        """One page of a listing as S3 sends it, for a request in boto3's names; None: ask boto3."""
+        if not request.keys() <= {"Bucket", "ExpectedBucketOwner", *QUERY}:
             return None
-        return answer[0].get("x-amz-version-id")
+        owner = request.get("ExpectedBucketOwner")
+        headers = {HEADERS["ExpectedBucketOwner"]: owner} if owner else {}
+        asked = [f"{name}={quote(request[of], safe='~')}" for of, name in QUERY.items() if of in request]
+        # In the order of names, as a signature wants it.
+        query = "&".join((*asked, "versions="))
+        answer = self._send(
+            "GET", Asked("ListObjectVersions", dict(request)), "", query, headers, b"ListVersionsResult"
+        )
+        return answer[1] if answer is not None else None
 
     def _send(
-        self, method: str, bucket: str, key: str, query: str, headers: dict[str, str]
+        self, method: str, asked: Asked, key: str, query: str, headers: dict[str, str], good: bytes = b""
     ) -> tuple[dict[str, str], bytes] | None:
-        if not self._usable:
+        bucket = asked.params["Bucket"]
+        if bucket not in self._places:
+            self._places[bucket] = self._wiring.place(bucket)
+        place = self._places[bucket]
+        if place is None or not "".join(headers.values()).isascii():
             return None
-        host, path = self._place(bucket, key)
-        signed = self._signed(method, host, path, query, headers)
-        connection = self._connection(host)
+        path = f"{place.path}/{quote(key, safe='/~')}" if key else place.path or "/"
+        target = f"{path}?{query}" if query else path
+        url = f"{'https' if place.secure else 'http'}://{place.host}{target}"
+        if not self._wiring.before(asked, method, url, headers):
+            return None
+        signed = self._signed(method, place, path, query, headers)
+        connection = self._connection(place)
         try:
-            connection.request(method, f"{path}?{query}" if query else path, headers=signed)
+            connection.request(method, target, headers=signed)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException):
             connection.close()
             return None
-        if answer.status != 200:
+        if answer.status != 200 or good not in body[:HEAD_BYTES]:
             return None
-        return {name.lower(): value for name, value in answer.getheaders()}, body
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        known = {"VersionId": found["x-amz-version-id"]} if "x-amz-version-id" in found else {}
+        self._wiring.after(asked, url, found, known)
+        return found, body
 
-    def _place(self, bucket: str, key: str) -> tuple[str, str]:
-        path = quote(key, safe="/~")
-        # A bucket with a dot in its name has no certificate as a host.
-        if (
-            self._path_style
-            or "." in bucket
-            or not self._endpoint.netloc.endswith(("amazonaws.com", "amazonaws.com.cn"))
-        ):
-            return self._endpoint.netloc, f"/{bucket}/{path}"
-        return f"{bucket}.{self._endpoint.netloc}", f"/{path}"
-
-    def _connection(self, host: str) -> http.client.HTTPConnection:
+    def _connection(self, place: Place) -> http.client.HTTPConnection:
         known: dict[str, http.client.HTTPConnection] = self._threads.__dict__
-        if host not in known:
-            if self._endpoint.scheme == "https":
-                context = ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
-                known[host] = http.client.HTTPSConnection(host, timeout=TIMEOUT_SECONDS, context=context)
+        if place.host not in known:
+            seconds = self._wiring.timeout_seconds
+            if place.secure:
+                certificates = self._wiring.certificates
+                where = {"capath" if os.path.isdir(certificates) else "cafile": certificates}
+                context = ssl.create_default_context(**where)  # type: ignore[arg-type]
+                known[place.host] = http.client.HTTPSConnection(place.host, timeout=seconds, context=context)
             else:
-                known[host] = http.client.HTTPConnection(host, timeout=TIMEOUT_SECONDS)
-            self._opened.append(known[host])
-        return known[host]
+                known[place.host] = http.client.HTTPConnection(place.host, timeout=seconds)
+            self._opened.append(known[place.host])
+        return known[place.host]
 
     def close(self) -> None:
         """Close the connections of all threads."""
         for connection in self._opened:
             connection.close()
 
-    def _signed(self, method: str, host: str, path: str, query: str, headers: dict[str, str]) -> dict[str, str]:
+    def _signed(self, method: str, place: Place, path: str, query: str, headers: dict[str, str]) -> dict[str, str]:
         """The headers with a signature. Source: S3 API reference, Signature Version 4 in the Authorization header."""
-        credentials = self._credentials.get_frozen_credentials()
+        credentials = self._wiring.credentials.get_frozen_credentials()
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        headers = {**headers, "host": host, "x-amz-date": moment, "x-amz-content-sha256": EMPTY}
+        headers = {**headers, "host": place.host, "x-amz-date": moment, "x-amz-content-sha256": EMPTY}
         if credentials.token:
             headers["x-amz-security-token"] = credentials.token
         names = ";".join(sorted(headers))
         lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in sorted(headers))
         asked = "\n".join((method, path, query, lines, names, EMPTY))
-        scope = f"{moment[:8]}/{self._region}/s3/aws4_request"
+        scope = f"{moment[:8]}/{place.region}/s3/aws4_request"
         text = "\n".join((ALGORITHM, moment, scope, hashlib.sha256(asked.encode()).hexdigest()))
-        signature = hmac.new(self._key(credentials.secret_key, moment[:8]), text.encode(), hashlib.sha256).hexdigest()
+        key = self._key(credentials.secret_key, moment[:8], place.region)
+        signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
         headers["authorization"] = (
             f"{ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
         )
+        headers["user-agent"] = self._agent
         return headers
 
-    def _key(self, secret: str, day: str) -> bytes:
-        if (secret, day) not in self._keys:
-            key = f"AWS4{secret}".encode()
-            for part in (day, self._region, "s3", "aws4_request"):
-                key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-            self._keys = {(secret, day): key}
-        return self._keys[secret, day]
+    def _key(self, secret: str, day: str, region: str) -> bytes:
+        known = self._keys.get((secret, day, region))
+        if known is None:
+            known = f"AWS4{secret}".encode()
+            for part in (day, region, "s3", "aws4_request"):
+                known = hmac.new(known, part.encode(), hashlib.sha256).digest()
+            self._keys = {(secret, day, region): known}
+        return known
+
+
+def quick_of(s3: Any) -> Quick | None:
+    """None for a client whose calls boto3 must make."""
+    wiring = wiring_of(s3)
+    return None if wiring is None else Quick(wiring)
 
 
 def _text(value: Any) -> str:

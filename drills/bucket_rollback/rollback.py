@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,6 @@ from drills.bucket_rollback.deciding import decide
 from drills.bucket_rollback.doing import Doing, carry_out
 from drills.bucket_rollback.errors import RollBackRefused
 from drills.bucket_rollback.listing import keys_of
-from drills.bucket_rollback.quick import Quick
 from drills.bucket_rollback.report import Report, Tally, Tell
 
 
@@ -32,7 +30,6 @@ def roll_back(
     tell: Tell | None = None,
     dry_run: bool = False,
     owner: str | None = None,
-    quick: Any = None,
     copying: Mapping[str, Any] | None = None,
 ) -> Report:
     """Put every key of the bucket, or of the prefix, back to its state at ``to``; nothing is destroyed.
@@ -40,14 +37,13 @@ def roll_back(
     ``to`` has a zone. S3 tells whole seconds, so what was written within the second of ``to`` counts as later. A
     deleted key gets its delete marker taken away; an overwritten one gets its old version copied onto it; one that was
     born later is set aside below a delete marker. What cannot come back is named in the report: versions deleted for
-    good as far as their traces tell, null versions overwritten while versioning was suspended, archived objects.
+    good as far as their traces tell, null versions overwritten while versioning was suspended, archived objects. A
+    newest version deleted for good above an older one leaves no trace here; a copy of the bucket still knows it.
 
     The keys are streamed: memory does not grow with the bucket. ``workers`` batches of keys are worked on at a time.
     ``checkpoint`` lets an interrupted run go on; it stays behind the first key that failed. ``progress`` is called with
     the count of keys so far and the last one; ``tell`` with each outcome but ``kept``. ``owner`` is the account that
-    the bucket must belong to. ``quick``: the client's own credentials, as ``boto3.Session.get_credentials()`` gives
-    them; then most calls are sent without boto3, several times as fast, and none of the client's listeners hears of
-    them. ``copying``: further arguments of Copying, such as ``part_bytes``.
+    the bucket must belong to. ``copying``: further arguments of Copying, such as ``part_bytes``.
 
     The workload may go on writing, but what it writes to a key before that key's turn is taken for later than ``to``.
     Raises RollBackRefused before anything is done, RollBackStopped with the key it stopped at, botocore's errors.
@@ -70,14 +66,13 @@ def roll_back(
         grants=_grants(s3, bucket, expected),
         source_owner=owner,
         target_owner=owner,
-        quick=Quick(s3, quick) if quick is not None else None,
         **(copying or {}),
     )
-    doing, tally = Doing(s3, bucket, owner, how, dry_run), Tally(tell)
+    tally = Tally(tell)
     listed = keys_of(s3, bucket, prefix, after_key=after_key, owner=owner)
-    with closing(how.quick) if how.quick is not None else nullcontext():
+    with how.quickly() as quick:
         carry_out(
-            doing,
+            Doing(s3, bucket, owner, quick, dry_run),
             (decide(entries, to) for _, entries in listed),
             tally,
             workers=workers,

@@ -1,7 +1,8 @@
 """An S3 behind one HTTP endpoint on loopback, in a process of its own, with two filled buckets.
 
 ``python -m tests.benchmarks.s3_endpoint KIND COUNT`` prints the port and answers until its standard input is closed.
-KIND is ``moto``, its ThreadedMotoServer as it is, or ``simulated``, a simulated AWS, which answers ten times as fast.
+KIND is ``moto``, its ThreadedMotoServer but for listings, which cost it the square of the bucket and would hide all
+else; or ``simulated``, a simulated AWS, which answers ten times as fast.
 ``source`` holds COUNT objects with a good version and a bad one written later; ``replica`` the same versions;
 ``target`` nothing.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,7 +22,7 @@ from typing import Any, Literal
 import boto3
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
 from moto.server import ThreadedMotoServer
 
 from drills.simulator import SimulatedAWS, gate
@@ -33,6 +35,7 @@ CREDENTIALS = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret
 BUCKETS = SOURCE, REPLICA, TARGET = "source", "replica", "target"
 ACCOUNT = "123456789012"
 APART_SECONDS = 60.0
+PAGE = 1_000
 
 
 def key_of(number: int) -> str:
@@ -41,18 +44,26 @@ def key_of(number: int) -> str:
 
 def client_of(endpoint: str) -> Any:
     config = Config(s3={"addressing_style": "path"}, max_pool_connections=32)
-    return boto3.client("s3", endpoint_url=endpoint, config=config, **CREDENTIALS)  # type: ignore[call-overload]
+    return unstubbed(boto3.client("s3", endpoint_url=endpoint, config=config, **CREDENTIALS))  # type: ignore[call-overload]
+
+
+def unstubbed(client: Any) -> Any:
+    """A client as in a process that has never heard of moto, which else answers in place of the network."""
+    events = client.meta.events
+    for listener in list(events._emitter._handlers.prefix_search("before-send.s3.CopyObject")):
+        events.unregister("before-send", listener)
+    return client
 
 
 @contextmanager
-def endpoint(kind: Kind, count: int) -> Iterator[str]:
-    """The address of a filled endpoint."""
+def endpoint(kind: Kind, count: int) -> Iterator[tuple[str, int]]:
+    """The address of a filled endpoint, and the id of its process."""
     command = [sys.executable, "-m", "tests.benchmarks.s3_endpoint", kind, str(count)]
     with Popen(command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, text=True) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}", server.pid
         finally:
             server.stdin.close()
 
@@ -126,6 +137,48 @@ def _version(bucket: Any, number: int, body: bytes) -> Version:
 # --- moto as it is --------------------------------------------------------------------------------------------------
 
 
+class _AsTheyAre(list[Any]):
+    """The versions of a key, which moto copies deeply for each page."""
+
+    def __deepcopy__(self, _: Any) -> list[Any]:
+        return list(self)
+
+
+class _Near:
+    """Stands in for moto's backend and bucket alike: only the keys that a page can be made of."""
+
+    def __init__(self, bucket: Any, names: list[str], key_marker: str | None, most: int) -> None:
+        first = bisect_left(names, key_marker or "")
+        self.keys = self
+        self._lists = [(name, _AsTheyAre(bucket.keys.getlist(name))) for name in names[first : first + most + 1]]
+
+    def get_bucket(self, _: str) -> _Near:
+        return self
+
+    def iterlists(self) -> list[tuple[str, _AsTheyAre]]:
+        return self._lists
+
+
+def list_by_page(backend: S3Backend) -> None:
+    """Let moto make each page of the keys near its marker. The names of the keys must stay the same from now on."""
+    names = {name: sorted(bucket.keys) for name, bucket in backend.buckets.items()}
+
+    def listed(
+        self: S3Backend,
+        bucket_name: str,
+        delimiter: Any = None,
+        key_marker: Any = None,
+        max_keys: int = PAGE,
+        *more: Any,
+        **named: Any,
+    ) -> Any:
+        near: Any = _Near(self.get_bucket(bucket_name), names[bucket_name], key_marker or named.get("prefix"), max_keys)
+        return whole(near, bucket_name, delimiter, key_marker, max_keys, *more, **named)
+
+    whole = S3Backend.list_object_versions
+    S3Backend.list_object_versions = listed
+
+
 def serve_moto(count: int, ready: Callable[[int], None]) -> None:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
@@ -139,6 +192,7 @@ def serve_moto(count: int, ready: Callable[[int], None]) -> None:
             for one in (made, replica):
                 one.metadata.update({"x-amz-meta-city": "paris"})
                 one.last_modified += timedelta(seconds=seconds)
+    list_by_page(backend)
     ready(port)
     server.stop()
 

@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drills.bucket_copy import BucketCopy, bring_back, bring_in, deploy, readable_by, record_deletions
+from drills.bucket_copy import BucketCopy, bring_back, bring_in, deploy, readable_by, record_deletions, remove, status
 from drills.simulator import SimulatedAWS
 from tests.bucket_rollback.buckets import contents
 
 PRODUCTION, VAULT, RECOVERY = "111111111111", "222222222222", "333333333333"
 COPY = BucketCopy(PRODUCTION, "eu-west-1", "papers", VAULT, "eu-central-1", "papers-copy", "papers-copy", (RECOVERY,))
-DEEDS = ("put", "delete", "undelete", "erase")
+DEEDS = ("put", "delete", "undelete", "drop", "erase")
 STEP = st.tuples(st.sampled_from(DEEDS), st.sampled_from("abc"), st.sampled_from([0.1, 0.7, 40]))
 STEPS = st.lists(STEP, max_size=7)
 
@@ -53,6 +53,9 @@ class _World:
         elif deed == "undelete":
             for marker in (one for one in listed.get("DeleteMarkers", []) if one["IsLatest"]):
                 self.s3.delete_object(Bucket="papers", Key=key, VersionId=marker["VersionId"])
+        elif deed == "drop":
+            for newest in (one for one in listed.get("Versions", []) if one["IsLatest"]):
+                self.s3.delete_object(Bucket="papers", Key=key, VersionId=newest["VersionId"])
         else:
             for one in [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]:
                 self.s3.delete_object(Bucket="papers", Key=key, VersionId=one["VersionId"])
@@ -97,3 +100,37 @@ def test_the_state_at_a_moment_comes_back(
             world.step("put" if deed == "undelete" else deed, key, seconds)
         world.settle()
         assert world.brought_back("as-of", to=to) == held
+
+
+def test_a_newest_version_that_is_deleted_for_good_is_noticed() -> None:
+    """S3 lets the older one become current and keeps no trace of it; the copy still has both."""
+    with SimulatedAWS() as aws:
+        world = _World(aws)
+        deploy(COPY, world.clients)
+        for step in (("put", "a", 40), ("put", "a", 40), ("put", "b", 40)):
+            world.step(*step)
+        world.settle()
+        assert status(COPY, world.clients, aws.clock.now()).altered == ()
+        before_it = aws.clock.now()
+        world.step("drop", "a", 40)
+        (said,) = status(COPY, world.clients, aws.clock.now()).altered
+        assert "'a' has an older version current in production" in said
+        world.settle()
+        aws.clock.sleep(2)
+        now = aws.clock.now()
+        assert contents(world.s3, "papers") == {"a": b"1", "b": b"3"}
+        assert world.brought_back("as-it-is", to=now) == {"a": b"1", "b": b"3"}
+        assert world.brought_back("as-before", to=before_it) == {"a": b"2", "b": b"3"}
+        assert world.brought_back("by-a-failure", to=now, deletions_to=before_it) == {"a": b"2", "b": b"3"}
+
+
+def test_a_copy_with_keys_that_xml_cannot_carry_is_emptied() -> None:
+    with SimulatedAWS() as aws:
+        world = _World(aws)
+        deploy(COPY, world.clients)
+        for key in ("a\x01b", "c\rd", "c\nd", "plain"):
+            world.s3.put_object(Bucket="papers", Key=key, Body=key)
+        world.settle()
+        assert len(contents(world.clients("vault", "s3"), COPY.copy_bucket)) > 4
+        remove(COPY, world.clients)
+        assert world.clients("vault", "s3").list_buckets()["Buckets"] == []

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from drills.bucket_rollback import Entry, keys_of
-from drills.bucket_rollback.listing import newest_first, read_page
+from drills.bucket_rollback import Entry, answer, keys_of
+from drills.bucket_rollback.answer import _any_page, read_page
+from drills.bucket_rollback.listing import newest_first
 from tests.bucket_rollback.buckets import BUCKET, delete, put, versioned
 
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -84,3 +88,66 @@ def test_a_bucket_of_somebody_else_is_refused() -> None:
         list(keys_of(s3, BUCKET, owner="111111111111"))
         with pytest.raises(s3.exceptions.ClientError):
             list(keys_of(s3, "no-such-bucket"))
+
+
+# --- By one pattern and by a parser ---------------------------------------------------------------------------------
+
+WORDS = st.text("ab/%2B+. 7é", max_size=6)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> bytes:
+    """Answers as S3 and others write them: elements in other orders, with more or fewer of them, blanks between."""
+    blank, otherwise = draw(st.sampled_from(["", "\n  "])), draw(st.booleans())
+
+    def element(name: str, text: str) -> str:
+        return f"{blank}<{name}>{text}</{name}>"
+
+    def owner() -> str:
+        return element("Owner", element("ID", "75aa") + draw(st.sampled_from(["", element("DisplayName", "me")])))
+
+    def entry() -> str:
+        marker = draw(st.booleans())
+        first = element("Key", draw(WORDS)) + element("VersionId", draw(st.sampled_from(["null", "v1", "v2"])))
+        first += element("IsLatest", draw(st.sampled_from(["true", "false"])))
+        first += element("LastModified", draw(st.sampled_from(["2026-01-05T09:00:00.000Z", "2026-01-05T09:00:00Z"])))
+        if marker:
+            return element("DeleteMarker", first + draw(st.sampled_from(["", owner()])) + blank)
+        etag = element("ETag", draw(st.sampled_from(["&quot;e-1&quot;", '"e"', "&#34;e&#34;", "e"])))
+        kind = element("StorageClass", draw(st.sampled_from(["STANDARD", "GLACIER"])))
+        rest = [
+            etag,
+            draw(st.sampled_from(["", element("ChecksumAlgorithm", "CRC32") + element("ChecksumType", "FULL_OBJECT")])),
+            element("Size", str(draw(st.integers(0, 2**45)))),
+            *draw(st.permutations([kind, owner()])),
+            draw(
+                st.sampled_from(["", "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress></RestoreStatus>"])
+            ),
+        ]
+        if otherwise:
+            return element("Version", "".join(rest) + first + blank)
+        return element("Version", first + "".join(rest) + blank)
+
+    body = "".join(entry() for _ in range(draw(st.integers(0, 5))))
+    more = draw(
+        st.sampled_from(["", "<NextKeyMarker>a%2B+b</NextKeyMarker><NextVersionIdMarker>v</NextVersionIdMarker>"])
+    )
+    head = f"<Name>papers</Name><Prefix></Prefix><IsTruncated>{'true' if more else 'false'}</IsTruncated>"
+    head += draw(st.sampled_from(["", "<EncodingType>url</EncodingType>"]))
+    space = draw(st.sampled_from(["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"']))
+    around = draw(st.permutations([head + more, body]))
+    document = f"<ListVersionsResult{space}>{''.join(around)}</ListVersionsResult>"
+    return f"<?xml version='1.0' encoding='UTF-8'?>\n{document}".encode()
+
+
+def test_the_pattern_fits_what_is_written_alike() -> None:
+    sizes_first = re.sub(rb"(<Version>)(.*?)(<Size>\d</Size>)", rb"\1\3\2", ANSWER, flags=re.DOTALL)
+    one_otherwise = ANSWER.replace(b"<Size>1</Size>", b"").replace(b'<ETag>"e1', b'<Size>1</Size><ETag>"e1')
+    assert answer._usual_page(ANSWER) == answer._usual_page(sizes_first) == _any_page(ANSWER)
+    assert answer._usual_page(one_otherwise) is None
+    assert read_page(one_otherwise) == _any_page(ANSWER)
+
+
+@given(documents())
+def test_the_pattern_reads_what_a_parser_reads(document: bytes) -> None:
+    assert read_page(document) == _any_page(document)

@@ -432,3 +432,25 @@ def test_everything_that_was_done_is_told() -> None:
         roll_back(s3, BUCKET, to.astimezone(UTC), workers=1, tell=told.append)
         assert {(one.key, one.deed) for one in told} == {("overwritten", "copied"), ("born", "set_aside")}
         assert born in {one.version_id for one in told}
+
+
+def test_keys_that_xml_cannot_carry_go_alone_and_the_others_together() -> None:
+    """A carriage return in XML would be read as a line feed: the other key's marker would go."""
+    odd, plain = ["a\x01b", "c\rd", "e\nf", "g\uffffh"], ["c\nd", "plain", "ü"]
+    with versioned() as (aws, s3):
+        for key in (*odd, *plain):
+            put(s3, key, key)
+        before = contents(s3)
+        to = moment(aws)
+        for key in (*odd, *plain):
+            delete(s3, key)
+        for key in ("born\r", "born\n", "born"):
+            put(s3, key, "later")
+        calls: list[Any] = []
+        s3.meta.events.register(
+            "before-parameter-build.s3.DeleteObject", lambda params, **_: calls.append(params["Key"])
+        )
+        report = roll_back(s3, BUCKET, to, workers=1)
+        assert (report.counts["undeleted"], report.counts["set_aside"], report.counts["failed"]) == (7, 3, 0)
+        assert contents(s3) == before
+        assert sorted(calls) == sorted([*odd, "c\nd", "born\r", "born\n"])

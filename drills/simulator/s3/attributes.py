@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -50,6 +51,12 @@ METADATA_BYTES = 2048
 SSE = "x-amz-server-side-encryption"
 TAGS = 10
 TAG_KEY, TAG_VALUE = 128, 256
+TAG_TEXT = re.compile(r"[\w\s+\-=.:/@]*")
+"""Letters, digits and blanks of any script and a few signs. Source: S3 user guide, Categorizing objects using tags."""
+TAGGED_BADLY = (
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name "
+    "duplicates."
+)
 
 
 def metadata_in(headers: Mapping[str, str]) -> dict[str, str]:
@@ -65,7 +72,11 @@ def metadata_in(headers: Mapping[str, str]) -> dict[str, str]:
 
 def tags_in(headers: Mapping[str, str]) -> dict[str, str]:
     """The tags of ``x-amz-tagging``. Raises Refusal."""
-    pairs = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
+    given = headers.get("x-amz-tagging", "")
+    pairs = parse_qsl(given, keep_blank_values=True)
+    # What the header says twice is another error than what a document says twice.
+    if len(pairs) <= TAGS and (len(dict(pairs)) < len(pairs) or any(part.count("=") > 1 for part in given.split("&"))):
+        raise invalid_argument(TAGGED_BADLY, "x-amz-tagging", given)
     return checked_tags(pairs)
 
 
@@ -79,9 +90,9 @@ def checked_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
     for key, value in tags.items():
         if key.startswith("aws:"):
             raise Refusal("InvalidTag", "Your TagKey cannot be prefixed with aws:")
-        if not key or len(key) > TAG_KEY:
+        if not key or len(key) > TAG_KEY or not TAG_TEXT.fullmatch(key):
             raise Refusal("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)
-        if len(value) > TAG_VALUE:
+        if len(value) > TAG_VALUE or not TAG_TEXT.fullmatch(value):
             raise Refusal("InvalidTag", "The TagValue you have provided is invalid", TagKey=key, TagValue=value)
     return tags
 

@@ -172,7 +172,7 @@ def escaped(text: str) -> str:
 
 def listed_time(moment: datetime) -> str:
     """S3 keeps whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return f"{moment.isoformat(timespec='seconds')[:19]}.000Z"
 
 
 def header_time(moment: datetime) -> str:

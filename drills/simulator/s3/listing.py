@@ -7,6 +7,7 @@ has been deleted since the page before. Source: S3 API reference; the details ar
 from __future__ import annotations
 
 import base64
+import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from drills.simulator.request import Response
+from drills.simulator.s3 import client_parsing
 from drills.simulator.s3.calls import Call, answering, document, escaped, invalid_argument, listed_time
 from drills.simulator.s3.checksums import of_version
 from drills.simulator.s3.versions import Marker, Version, Versions
@@ -22,6 +24,9 @@ from drills.simulator.s3.versions import Marker, Version, Versions
 MOST_KEYS = 1000
 OWNER_ID = "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a"
 OWNER = f"<Owner><ID>{OWNER_ID}</ID></Owner>"
+UNQUOTED = re.compile(r"[A-Za-z0-9_.~/*-]*")
+"""What is the same in URL encoding: most names, most of the time."""
+CHECKSUM = "<ChecksumAlgorithm>{}</ChecksumAlgorithm><ChecksumType>{}</ChecksumType>"
 LAST_CHARACTER = "\U0010ffff"
 TOKEN = "The continuation token provided is incorrect"
 
@@ -49,7 +54,9 @@ class Page:
 
     def shown(self, name: str) -> str:
         """The name encoded as the call wants it."""
-        return quote_plus(name, safe="/*") if self.encoding else escaped(name)
+        if not self.encoding:
+            return escaped(name)
+        return name if UNQUOTED.fullmatch(name) else quote_plus(name, safe="/*")
 
     def common_prefix(self, name: str) -> str | None:
         """The prefix that the name is listed under, None where it is listed itself."""
@@ -201,13 +208,10 @@ def _version_entry(shown: str, version: Version | Marker, latest: bool) -> str:
 
 
 def _content(version: Version) -> str:
-    told = f"<ETag>{version.etag}</ETag>"
-    checksum = of_version(version)
-    if checksum is not None:
-        told += (
-            f"<ChecksumAlgorithm>{checksum.algorithm}</ChecksumAlgorithm><ChecksumType>{checksum.type}</ChecksumType>"
-        )
-    return f"{told}<Size>{version.size}</Size><StorageClass>{version.storage_class}</StorageClass>"
+    checksum = of_version(version) if version.checksum_algorithm else None
+    told = "" if checksum is None else CHECKSUM.format(checksum.algorithm, checksum.type)
+    etag, size, storage_class = version.etag, version.size, version.storage_class
+    return f"<ETag>{etag}</ETag>{told}<Size>{size}</Size><StorageClass>{storage_class}</StorageClass>"
 
 
 # --- Objects ---------------------------------------------------------------------------------------------------------
@@ -274,3 +278,5 @@ OPERATIONS = {
     "s3:ListObjectsV2": list_objects_v2,
     "s3:ListObjects": list_objects,
 }
+
+REPLACEMENTS = client_parsing.REPLACEMENTS

@@ -60,6 +60,8 @@ def _read(call: Call, version: Version) -> Response:
     headers = {**request_ids(), **headers_of(call, version)}
     part = call.asked.get("partNumber")
     if part is not None:
+        if call.header("range"):
+            raise Refusal("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
         return _part(call, version, part, headers)
     asked = span(call.header("range"), version.size)
     if asked is None:

@@ -11,14 +11,15 @@ from moto.s3.notifications import S3NotificationEvent
 from drills.simulator.replaced import Replacement
 from drills.simulator.request import Response
 from drills.simulator.s3.attributes import checked_tags
-from drills.simulator.s3.calls import Call, answering, document, empty, escaped, named_version, version_headers
+from drills.simulator.s3.calls import Call, answering, document, empty, escaped, find_version, version_headers
 from drills.simulator.s3.documents import malformed
 from drills.simulator.s3.payload import parsed_body
+from drills.simulator.s3.versions import Version
 
 
 @answering
 def get_object_tagging(call: Call) -> Response:
-    version = named_version(call)
+    version = _tagged(call)
     tags = "".join(
         f"<Tag><Key>{escaped(key)}</Key><Value>{escaped(value)}</Value></Tag>" for key, value in version.tags.items()
     )
@@ -27,7 +28,7 @@ def get_object_tagging(call: Call) -> Response:
 
 @answering
 def put_object_tagging(call: Call) -> Response:
-    version = named_version(call)
+    version = _tagged(call)
     root = parsed_body(call.request)
     tag_set = root.find("TagSet")
     if root.tag != "Tagging" or tag_set is None:
@@ -39,10 +40,16 @@ def put_object_tagging(call: Call) -> Response:
 
 @answering
 def delete_object_tagging(call: Call) -> Response:
-    version = named_version(call)
+    version = _tagged(call)
     version.tags = {}
     _notify(call, S3NotificationEvent.OBJECT_TAGGING_DELETE_EVENT, version)
     return empty(204, version_headers(version, call.bucket))
+
+
+def _tagged(call: Call) -> Version:
+    """The version that the call names. A marker has no tags, also where it is the latest. Raises Refusal."""
+    latest: Any = call.bucket.keys.latest(call.key) if call.version_id is None else None
+    return find_version(call.bucket, call.key, latest.version_id if latest else call.version_id, call.request.method)
 
 
 def _notify(call: Call, event: S3NotificationEvent, version: FakeKey) -> None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from moto.core.utils import utcnow
-from moto.moto_api._internal.managed_state_model import ManagedState
 from moto.s3.models import FakeAcl, FakeBucket, FakeDeleteMarker, FakeKey, get_canned_acl
 from moto.s3.utils import _VersionedKeyStore
 from sortedcontainers import SortedList
@@ -25,7 +24,9 @@ UNWRITTEN = -1
 ARCHIVE_TRANSITIONS: list[tuple[str | None, str]] = [(None, "IN_PROGRESS"), ("IN_PROGRESS", "RESTORED")]
 
 PRIVATE = get_canned_acl("private")
-"""One for all: an ACL is replaced, never changed."""
+NO_TAGS: Mapping[str, str] = {}
+BINARY: Mapping[str, str] = {"content-type": "binary/octet-stream"}
+"""One of each for all versions: they are replaced, never changed."""
 
 
 class Version(FakeKey):  # type: ignore[misc]
@@ -34,8 +35,11 @@ class Version(FakeKey):  # type: ignore[misc]
     ``sequence`` is its place in the order of writing. ``parts`` are the sizes and checksums of a multipart upload's.
     """
 
-    # What most versions do not have stands in the class: there may be a hundred thousand of them.
+    # What most versions do not have stands in the class: there may be a hundred thousand of them, and the garbage
+    # collector walks through all that each of them refers to.
     sequence = UNWRITTEN
+    acl: FakeAcl | None = PRIVATE
+    tags: Mapping[str, str] = NO_TAGS
     replication_status: str | None = None
     parts: tuple[Any, ...] = ()
     multipart = None
@@ -54,13 +58,20 @@ class Version(FakeKey):  # type: ignore[misc]
     _expiry: datetime | None = None
     _storage_class: str | None = "STANDARD"
     _is_versioned = False
+    _metadata: Mapping[str, str] = BINARY
+    _version_id = NULL
+    # How far a restore from the archive is. moto would move it on as time passes; here the simulated clock does.
+    model_name = "s3::keyrestore"
+    _transitions = ARCHIVE_TRANSITIONS
+    _status: str | None = None
+    _tick = 0
+    _time_progressed = datetime.min  # noqa: DTZ901 - moto has it without a zone
 
     def __new__(cls, *_: Any, **__: Any) -> Version:
         # moto keeps every instance until it is reset, deleted ones too.
         return object.__new__(cls)
 
     def __init__(self, bucket: FakeBucket, name: str, body: bytes, *, etag: str | None = None) -> None:
-        ManagedState.__init__(self, "s3::keyrestore", transitions=ARCHIVE_TRANSITIONS)
         self.name = name
         self.bucket_name = bucket.name
         self.account_id = bucket.account_id
@@ -68,12 +79,8 @@ class Version(FakeKey):  # type: ignore[misc]
         self.partition = bucket.partition
         self.written_by = str(bucket.account_id)
         self.body = body
-        self.tags: dict[str, str] = {}
         self.last_modified: datetime = utcnow()
-        self.acl: FakeAcl | None = PRIVATE
-        self._metadata: dict[str, str] = {"content-type": "binary/octet-stream"}
         self._etag = etag if etag is not None else hashlib.md5(body, usedforsecurity=False).hexdigest()
-        self._version_id = NULL
 
     @property
     def value(self) -> bytes:
@@ -98,14 +105,15 @@ class Version(FakeKey):  # type: ignore[misc]
 
     def set_metadata(self, metadata: Any, replace: bool = False) -> None:
         """Add to the metadata, which are headers by their names in lower case."""
-        if replace:
-            self._metadata = {}
+        changed = {} if replace else dict(self._metadata)
         for name, value in metadata.items():
             if name.lower() == "content-encoding":
                 value = ",".join(one for one in value.split(",") if one.strip() != "aws-chunked")
                 if not value:
                     continue
-            self._metadata[name.lower()] = value
+            changed[name.lower()] = value
+        if changed != self._metadata:
+            self._metadata = changed
 
     def dispose(self, garbage: bool = False) -> None:
         """moto closes the file that an object lies in; here it lies in none."""
@@ -147,7 +155,8 @@ class Marker(FakeDeleteMarker):  # type: ignore[misc]
 class Versions(_VersionedKeyStore):  # type: ignore[misc]
     """A bucket's versions: of each key a list, oldest first, as moto reads it; ``names`` and ``live`` are sorted.
 
-    ``live`` are the keys whose latest version is no marker: what ListObjects shows.
+    ``live`` are the keys whose latest version is no marker: what ListObjects shows. Most keys have one version, which
+    is kept without a list around it: a list takes memory and is one more thing for the garbage collector to walk.
     """
 
     def __init__(self) -> None:
@@ -161,12 +170,11 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
 
     def of(self, name: str) -> list[Any]:
         """The versions of one key, oldest first; empty where there is none."""
-        found: list[Any] = dict.get(self, name) or []
-        return found
+        return _listed(dict.get(self, name))
 
     def latest(self, name: str) -> Any | None:
-        versions = self.of(name)
-        return versions[-1] if versions else None
+        found = dict.get(self, name)
+        return found[-1] if isinstance(found, list) else found
 
     def find(self, name: str, identifier: str) -> Any | None:
         """The version or marker of this id."""
@@ -192,17 +200,15 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
         return sum(map(len, self._lists()))
 
     def _lists(self) -> Iterator[list[Any]]:
-        yield from dict.values(self)
+        yield from map(_listed, dict.values(self))
 
     # --- Changing
 
     def add(self, version: Any) -> None:
         """Put a version or marker in its place by its sequence; a null one takes the place of the null before it."""
         name = version.name
-        versions: list[Any] | None = dict.get(self, name)
-        if versions is None:
-            versions = []
-            dict.__setitem__(self, name, versions)
+        versions = self.of(name)
+        if not versions:
             self.names.add(name)
         if version.version_id == NULL:
             before = self._nulls.pop(name, None)
@@ -214,7 +220,7 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
             versions.insert(bisect_left(versions, version.sequence, key=_sequence), version)
         else:
             versions.append(version)
-        self._show(name, versions)
+        self._keep(name, versions)
 
     def remove(self, version: Any) -> None:
         """Take a version or marker away for good."""
@@ -228,12 +234,15 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
             self._nulls.pop(name, None)
             self._nulls_of_before[name] = version.sequence
         if not versions:
-            dict.__delitem__(self, name)
             self.names.remove(name)
             self._nulls_of_before.pop(name, None)
-        self._show(name, versions)
+        self._keep(name, versions)
 
-    def _show(self, name: str, versions: list[Any]) -> None:
+    def _keep(self, name: str, versions: list[Any]) -> None:
+        if versions:
+            dict.__setitem__(self, name, versions[0] if len(versions) == 1 else versions)
+        else:
+            dict.__delitem__(self, name)
         alive = bool(versions) and isinstance(versions[-1], FakeKey)
         if alive is not (name in self.live):
             (self.live.add if alive else self.live.remove)(name)
@@ -249,11 +258,21 @@ class Versions(_VersionedKeyStore):  # type: ignore[misc]
         for version in list(self.of(name)):
             self.remove(version)
 
+    def __sgetitem__(self, name: str) -> list[Any]:
+        return _listed(dict.__getitem__(self, name))
+
     def _self_iterable(self) -> dict[str, Any]:
         return self
 
     def _iterlists(self) -> Iterator[tuple[str, list[Any]]]:
-        yield from dict.items(self)
+        yield from zip(dict.keys(self), self._lists(), strict=True)
+
+
+def _listed(found: Any | None) -> list[Any]:
+    """What is kept of a key: the list of its versions, its only version, or None."""
+    if isinstance(found, list):
+        return found
+    return [] if found is None else [found]
 
 
 def _sequence(version: Any) -> int:

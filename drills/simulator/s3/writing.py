@@ -66,7 +66,9 @@ def put_object(call: Call) -> Response:
     dress(call, version, call.headers, granted)
     keep_checksum(version, payload.checksum or Checksum(DEFAULT, encoded(DEFAULT, payload.body)))
     write(call.bucket, version, event=S3NotificationEvent.OBJECT_CREATED_PUT_EVENT)
-    headers = {"etag": version.etag, **version_headers(version, call.bucket), **encryption_headers(version)}
+    # S3 tells the null version's id of copies and deletions, but not of puts.
+    told = version_headers(version, call.bucket) if version.version_id != "null" else {}
+    headers = {"etag": version.etag, **told, **encryption_headers(version)}
     return empty(headers={**headers, **checksum_headers(version)})
 
 

@@ -1,7 +1,8 @@
 """Where the behaviour tests of S3 run: in a simulated AWS, or at the endpoint that DRILLS_ENDPOINT_URL names.
 
 The same steps run at both, so that other implementations of S3 can be asked as well. Only endpoints on this machine are
-called. What needs the simulated clock, a second account or policies is skipped at an endpoint.
+called. What only the simulated AWS can do is declared, by ``ground.simulated()`` in a test or the marker
+``simulated_aws`` on it, and is skipped at an endpoint.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from drills.simulator import SimulatedAWS
 
 ENDPOINT = os.environ.get("DRILLS_ENDPOINT_URL", "")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+SIMULATED_ONLY = "needs the simulated AWS: its clock, its accounts, roles and policies, its faults or its replication"
 ONE, TWO = "111111111111", "222222222222"
 REGION = "us-east-1"
 ENABLED, SUSPENDED = {"Status": "Enabled"}, {"Status": "Suspended"}
@@ -42,15 +44,15 @@ class S3Ground:
     def client(self, account: str = ONE, region: str = REGION, **config: Any) -> Any:
         if self.aws is not None:
             return self.aws.session(account, region).client("s3", config=Config(**config))
-        # Elsewhere the access key's id is a common way to tell the account.
-        keys: Any = {"aws_access_key_id": account, "aws_secret_access_key": "secret"}
+        # Elsewhere the access key's id is a common way to tell the account; a presigned URL is judged by the secret.
+        keys: Any = {"aws_access_key_id": account, "aws_secret_access_key": "test"}
         path_style = Config(s3={"addressing_style": "path"}, **config) if self.endpoint else Config(**config)
         return boto3.client("s3", region_name=region, endpoint_url=self.endpoint or None, config=path_style, **keys)
 
     def simulated(self) -> SimulatedAWS:
         """The simulated AWS itself; skips the test at an endpoint."""
         if self.aws is None:
-            pytest.skip("needs the simulated AWS: its clock, its accounts or its policies")
+            pytest.skip(SIMULATED_ONLY)
         return self.aws
 
     def bucket(self, client: Any, *, versioned: bool = False, locked: bool = False, region: str = REGION) -> str:

@@ -24,6 +24,8 @@ from tests.simulator.policies import (
     role,
 )
 
+pytestmark = pytest.mark.simulated_aws
+
 BUCKET = "arn:aws:s3:::drills"
 OBJECTS = f"{BUCKET}/*"
 THREE = "333333333333"

@@ -15,6 +15,8 @@ from drills.simulator import SimulatedAWS
 from tests.simulator.policies import ONE, allow, as_role, code_of, document, role
 from tests.simulator.s3.replicating import HERE, Replicated, contents, make, v2
 
+pytestmark = pytest.mark.simulated_aws
+
 HOUR = 3600.0
 DAY = 24 * HOUR
 TRUSTED = {"Effect": "Allow", "Principal": {"Service": "batchoperations.s3.amazonaws.com"}, "Action": "sts:AssumeRole"}

@@ -13,6 +13,8 @@ from drills.simulator import SimulatedAWS
 from tests.simulator.policies import ONE, code_of
 from tests.simulator.s3.replicating import HERE, make
 
+pytestmark = pytest.mark.simulated_aws
+
 HOUR = 3600.0
 DAY = 24 * HOUR
 

@@ -15,6 +15,8 @@ from drills.simulator import SimulatedAWS
 from tests.simulator.policies import ONE, code_of
 from tests.simulator.s3.replicating import HERE, Replicated, contents, make, v2
 
+pytestmark = pytest.mark.simulated_aws
+
 DAY = 86_400.0
 BIG = b"x" * (128 * 1024)
 

@@ -40,9 +40,10 @@ def pages(client: Any, bucket: str, **arguments: Any) -> Iterator[dict[str, Any]
         yield page
         if not page["IsTruncated"]:
             return
-        more = {"KeyMarker": page["NextKeyMarker"]}
+        before, more = more, {"KeyMarker": page["NextKeyMarker"]}
         if "NextVersionIdMarker" in page:
             more["VersionIdMarker"] = page["NextVersionIdMarker"]
+        assert more != before, f"the page ends where it began: {more}"
 
 
 def erase(client: Any, bucket: str, page_size: int) -> int:

@@ -87,6 +87,7 @@ class TestMultipart:
         where = begin(s3, bucket)
         source = {**where, "CopySource": f"{bucket}/a", "PartNumber": 1}
         assert refusal(s3.upload_part_copy, **source, CopySourceRange="bytes=5-10") == "InvalidArgument"
+        assert refusal(s3.upload_part_copy, **source, CopySourceRange="bytes=10-12") == "InvalidRequest"
         copied = s3.upload_part_copy(**source, CopySourceRange="bytes=2-5")["CopyPartResult"]
         complete(s3, where, {"PartNumber": 1, "ETag": copied["ETag"]})
         assert body(s3, bucket, "mp") == b"2345"
@@ -286,6 +287,13 @@ class TestRanges:
         assert (answer.get("ContentRange"), answer["Body"].read()) == (told, content)
         assert s3.head_object(Bucket=bucket, Key="a", Range=asked)["ContentLength"] == len(content)
 
+    def test_a_part_and_a_range_are_not_asked_for_at_once(self, ground: S3Ground) -> None:
+        s3 = ground.client()
+        bucket = ground.bucket(s3)
+        s3.put_object(Bucket=bucket, Key="a", Body=b"0123456789")
+        both = {"PartNumber": 1, "Range": "bytes=0-1"}
+        assert refusal(s3.get_object, Bucket=bucket, Key="a", **both) == "InvalidRequest"
+
     @pytest.mark.parametrize(
         ("size", "asked"), [(10, "bytes=10-"), (10, "bytes=-0"), (0, "bytes=0-"), (0, "bytes=0-5")]
     )
@@ -324,6 +332,29 @@ class TestTags:
         assert s3.get_object_tagging(Bucket=bucket, Key="a", VersionId=first)["TagSet"] == []
         assert s3.get_object_tagging(Bucket=bucket, Key="a")["TagSet"] == [{"Key": "t", "Value": "2"}]
 
+    def test_a_marker_has_none_named_or_latest(self, ground: S3Ground) -> None:
+        s3 = ground.client()
+        bucket = ground.bucket(s3, versioned=True)
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1", Tagging="t=1")
+        marker = s3.delete_object(Bucket=bucket, Key="a")["VersionId"]
+        tags: Any = {"Tagging": {"TagSet": [{"Key": "t", "Value": "2"}]}}
+        for which in ({}, {"VersionId": marker}):
+            for call, more in (
+                (s3.get_object_tagging, {}),
+                (s3.put_object_tagging, tags),
+                (s3.delete_object_tagging, {}),
+            ):
+                assert refusal(call, Bucket=bucket, Key="a", **which, **more) == "MethodNotAllowed"
+        assert refusal(s3.get_object_tagging, Bucket=bucket, Key="never") == "NoSuchKey"
+
+    def test_tags_are_of_letters_digits_blanks_and_a_few_signs(self, ground: S3Ground) -> None:
+        s3 = ground.client()
+        bucket = ground.bucket(s3)
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1")
+        for key, value, code in (("a,b", "1", "InvalidTag"), ("a", "1,2", "InvalidTag"), ("ü + 1", "=._:/@-", "")):
+            tags: Any = {"TagSet": [{"Key": key, "Value": value}]}
+            assert refusal(s3.put_object_tagging, Bucket=bucket, Key="a", Tagging=tags) == code
+
     def test_a_replaced_object_has_none_of_those_before(self, ground: S3Ground) -> None:
         s3 = ground.client()
         bucket = ground.bucket(s3)
@@ -336,8 +367,13 @@ class TestTags:
         bucket = ground.bucket(s3)
         many = "&".join(f"t{n}=1" for n in range(11))
         assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging=many) == "BadRequest"
-        assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging="t=1&t=2") == "InvalidTag"
+        for wrong in ("t=1&t=2", "t=1,u=2"):
+            assert refusal(s3.put_object, Bucket=bucket, Key="a", Body=b"1", Tagging=wrong) == "InvalidArgument"
         assert refusal(s3.head_object, Bucket=bucket, Key="a") == "404"
+        s3.put_object(Bucket=bucket, Key="a", Body=b"1", Tagging="t=%3D")
+        twice = {"TagSet": [{"Key": "t", "Value": "1"}, {"Key": "t", "Value": "2"}]}
+        assert refusal(s3.put_object_tagging, Bucket=bucket, Key="a", Tagging=twice) == "InvalidTag"
+        assert s3.get_object_tagging(Bucket=bucket, Key="a")["TagSet"] == [{"Key": "t", "Value": "="}]
 
 
 def test_a_presigned_upload_and_download_go_the_same_way(ground: S3Ground) -> None:

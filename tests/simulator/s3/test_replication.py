@@ -26,6 +26,8 @@ from tests.simulator.s3.replicating import (
     v2,
 )
 
+pytestmark = pytest.mark.simulated_aws
+
 DAY = 86_400.0
 
 

@@ -17,6 +17,8 @@ from drills.simulator import SimulatedAWS
 from tests.simulator.policies import ONE, TWO, allow, document, role
 from tests.simulator.s3.replicating import HERE, READING, THERE, TRUSTED, WRITING, make, v2
 
+pytestmark = pytest.mark.simulated_aws
+
 KEYS = ("a/x", "a/y", "b/x")
 TAGS = ("", "k=v", "l=w")
 DESTINATIONS = {"near": (ONE, HERE), "far": (TWO, THERE)}

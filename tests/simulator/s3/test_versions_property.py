@@ -14,6 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from drills.simulator import SimulatedAWS
 from tests.simulator.s3.endpoint import ENABLED, ONE, SUSPENDED, refusal
 
+pytestmark = pytest.mark.simulated_aws
+
 KEYS = st.sampled_from(["a", "a/b", "a//b", "ü", "z+ z"])
 CHANCE = st.integers(0, 2**16)
 HOURS = st.integers(1, 72)

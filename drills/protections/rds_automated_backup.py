@@ -20,7 +20,7 @@ from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPo
 from drills.ownership import DRILL_TAG, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.protections.options import duration_seconds, only, region, whole_number
-from drills.protections.rds_restoring import refuse_other_accounts, refuse_other_regions, restored
+from drills.protections.rds_restoring import refuse_other_accounts, restored
 from drills.site import Site
 from drills.stores.dynamodb_recovery import last_second_before
 from drills.stores.rds_instances import arn, is_aurora, label, modify, there
@@ -142,19 +142,28 @@ class AutomatedBackupProtection:
         self, site: Site, options: Mapping[str, JSON], before: datetime | None
     ) -> Sequence[RecoveryPoint]:
         parsed, at = Options.parse(options), site.primary()
-        points: list[RecoveryPoint] = []
+        if parsed.replicate_to is None:
+            return self._there(site, [at.region], before)
+        if before is None and any(one.status == "replicating" for one in _backups(site, parsed.replicate_to)):
+            # Nothing was mangled or deleted, so that it is the region that is lost: it must not be needed.
+            return self._there(site, [parsed.replicate_to], before)
+        return self._there(site, [at.region, parsed.replicate_to], before)
+
+    def _there(self, site: Site, regions: Sequence[str], before: datetime | None) -> Sequence[RecoveryPoint]:
+        """Those in the first of the regions that has any: at home, if it can be."""
         unreachable: list[str] = []
-        for where in dict.fromkeys(one for one in (at.region, parsed.replicate_to) if one is not None):
+        for where in regions:
             try:
-                points += self._points(site, where, before)
+                points = list(self._points(site, where, before))
             except (BotoCoreError, PointUnreachable) as error:
                 unreachable.append(f"{where}: {error}")
-        if not points:
-            raise PointUnreachable(
-                f"no automated backup of {at.name} can be restored"
-                + (f"; {'; '.join(unreachable)}" if unreachable else ": there is none, it went with the database")
-            )
-        return sorted(points, key=lambda point: point.as_of, reverse=True)
+            else:
+                if points:
+                    return sorted(points, key=lambda point: point.as_of, reverse=True)
+        raise PointUnreachable(
+            f"no automated backup of {site.primary().name} can be restored"
+            + (f"; {'; '.join(unreachable)}" if unreachable else ": there is none, it went with the database")
+        )
 
     def _points(self, site: Site, where: str, before: datetime | None) -> Iterator[RecoveryPoint]:
         at, found = site.primary(), _backups(site, where)
@@ -177,9 +186,9 @@ class AutomatedBackupProtection:
             )
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
+        """What was replicated comes back in the region that it was replicated to, wherever people respond from."""
         refuse_other_accounts(to, "an automated backup")
-        refuse_other_regions(to, point, "an automated backup")
-        at = Location(to.role, site.account_id(to.role), to.region, name)
+        at = Location(to.role, site.account_id(to.role), point.region, name)
         return restored(site, at, lambda rds, wanted: _restore(site, rds, at, point, wanted))
 
 

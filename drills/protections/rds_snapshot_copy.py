@@ -273,12 +273,13 @@ def _reach(site: Site, copy: SnapshotCopy) -> Finding:
     options = copy.options
     # The newest may be from just after the failure, so that it is the others that have to reach back.
     kept = (options.vault_keep - 1) * options.interval_seconds
+    apart = written(options.interval_seconds)
     return Finding(
         check="snapshot_copy.reach",
         verdict="pass" if kept >= needed else "fail",
         subject=site.store.name,
         expected=f"kept for the {written(needed)} that a failure may take to be detected",
-        observed=f"{options.vault_keep} of them, {written(options.interval_seconds)} apart: {written(kept)} at the least",
+        observed=f"{options.vault_keep} of them, {apart} apart: {written(kept)} at the least",
     )
 
 

@@ -12,6 +12,7 @@
     │   ├── RealAWSRefused        a call would have left for the real AWS and was refused before it was sent
     │   └── EngineError           a database server behind simulated databases could not do what was asked
     │       └── BeyondArchive     a restore was asked for a position that the archived log does not reach
+    ├── ComparisonError           exit 4   a comparison of two databases was broken off; it says nothing of either
     └── EvidenceError             exit 2   a drill's folder is incomplete or damaged; it cannot be judged
 """
 
@@ -69,6 +70,10 @@ class EngineError(SimulatorError):
 
 class BeyondArchive(EngineError):
     """A restore was asked for a position that the archived log does not reach."""
+
+
+class ComparisonError(DrillError):
+    """A comparison of two databases was broken off; it says nothing of either."""
 
 
 class EvidenceError(UsageError):

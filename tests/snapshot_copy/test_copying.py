@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from drills.handlers.snapshot_copy import VAULT_TAG, Snapshot
+from drills.handlers.snapshot_copy import CLUSTER, VAULT_TAG, Database, Snapshot, coverage
 from drills.simulator.rds.state import databases
 from drills.snapshot_copy import deploy, status
 from tests.simulator.rds.databases import lets
 from tests.snapshot_copy.copy_site import OTHER, PRODUCTION, RECOVERY, REGION, VAULT, CopySite, copy_named, rowless_site
 from tests.snapshot_copy.crashing import counted_calls
 
+START = datetime(2026, 1, 5, tzinfo=UTC)
+
 
 def states(snapshots: list[Snapshot]) -> list[str]:
     return [one.status for one in snapshots]
-
-
-def tag(site: CopySite, snapshot: Snapshot) -> dict[str, str]:
-    return dict(snapshot.tags)
 
 
 # --- One after the other -------------------------------------------------------------------------------------------
@@ -340,3 +340,93 @@ def test_deploying_again_changes_nothing_and_taking_down_leaves_nothing() -> Non
             assert session.client("cloudwatch", region).describe_alarms()["MetricAlarms"] == []
             assert session.client("iam", region).list_roles()["Roles"] == []
         remove(copy, site.clients, site.wait)
+
+
+# --- Clusters, option groups, engines --------------------------------------------------------------------------------
+
+
+def test_a_cluster_is_copied_with_the_age_of_its_rows() -> None:
+    """AWS does not say of a copy of a cluster snapshot how old its rows are."""
+    with rowless_site(copy_named("c", vault_region=OTHER)) as site:
+        rds = site.world.rds()
+        rds.create_db_cluster(
+            DBClusterIdentifier="orders",
+            Engine="aurora-postgresql",
+            MasterUsername="app",
+            MasterUserPassword="long-enough",
+            StorageEncrypted=True,
+            Tags=[{"Key": "team", "Value": "web"}],
+        )
+        rds.create_db_instance(
+            DBInstanceIdentifier="orders-1",
+            DBClusterIdentifier="orders",
+            DBInstanceClass="db.r6g.large",
+            Engine="aurora-postgresql",
+        )
+        site.world.pass_minutes(45)
+        taken_at = site.world.now
+        site.rounds(4)
+        (copied,) = site.snapshots("vault")
+        assert (copied.words.of, copied.source, copied.status) == ("cluster", "orders", "available")
+        assert copied.created is not None
+        assert copied.created > taken_at
+        assert copied.as_of == taken_at
+        assert copied.tags["team"] == "web"
+        (state,) = status(site.copy, site.clients, site.world.aws.clock).databases
+        assert state.as_of == taken_at
+        assert state.database.identifier == "orders"  # Its instance is no database by itself.
+
+
+def option_group(site: CopySite, account: str, name: str, *options: str) -> None:
+    rds = site.world.rds(account)
+    rds.create_option_group(
+        OptionGroupName=name, EngineName="mysql", MajorEngineVersion="5.6", OptionGroupDescription="of the test"
+    )
+    if options:
+        included = [{"OptionName": option} for option in options]
+        rds.modify_option_group(OptionGroupName=name, OptionsToInclude=included, ApplyImmediately=True)
+
+
+def test_an_option_group_of_its_own_is_exchanged_for_the_vaults() -> None:
+    with rowless_site(copy_named("c", option_groups={"ours": "theirs"})) as site:
+        option_group(site, PRODUCTION, "ours")
+        option_group(site, VAULT, "theirs")
+        site.database("orders")
+        site.database("plain")
+        databases().of(PRODUCTION, REGION).instances["orders"].option_group = "ours"
+        site.world.pass_minutes(30)
+        site.rounds(4)
+        groups = {one.source: one.option_group for one in site.snapshots("vault")}
+        assert groups["orders"] == "theirs"
+        assert groups["plain"].startswith("default:")
+
+
+def test_an_option_group_that_forbids_sharing_is_told() -> None:
+    with rowless_site(copy_named("c")) as site:
+        option_group(site, PRODUCTION, "binding", "TDE")
+        site.database("orders")
+        databases().of(PRODUCTION, REGION).instances["orders"].option_group = "binding"
+        site.world.pass_minutes(30)
+        site.rounds(3)
+        told = site.invoke("production")
+        assert any("permanent or persistent options: [TDE]" in problem for problem in told["problems"])
+        assert status(site.copy, site.clients, site.world.aws.clock).stale
+
+
+def test_an_engine_that_is_not_known_is_told() -> None:
+    settings = copy_named("c").settings("", "")
+    known = Database(CLUSTER, "one", "arn:one", "r-1", "aurora-mysql", "available", START, {})
+    found = coverage(settings, [known, replace(known, arn="arn:two", identifier="two", engine="neptune")])
+    assert found.chosen == (known,)
+    assert found.uncovered == {"arn:two": "DB cluster two is not copied: its engine neptune is not known here"}
+
+
+def test_tags_that_there_is_no_room_for_are_told() -> None:
+    tags = [{"Key": f"tag-{number:02}", "Value": "x"} for number in range(48)]
+    with rowless_site(copy_named("c"), "orders", Tags=tags) as site:
+        told = site.invoke("production")
+        assert any("have no room among its copy's tags" in problem for problem in told["problems"])
+        site.rounds(4)
+        (copied,) = site.snapshots("vault")
+        assert copied.is_good
+        assert len(copied.tags) <= 50

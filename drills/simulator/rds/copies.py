@@ -103,6 +103,12 @@ def _key_for(call: Call, words: Words, source: Snapshot) -> str | None:
                 "KmsKeyId cannot be specified for a copy of a cluster snapshot that is not encrypted.",
             )
         return keys.check(call, wanted, keys.WRITING, "The target KMS key", call.region)
+    if source.account != call.account and source.region != call.region:
+        # Source: RDS user guide, Copying a DB snapshot, Shared snapshot copying. The words are assumed (A).
+        raise Refused(
+            "InvalidParameterValue",
+            "A shared snapshot that is encrypted can be copied in its own region only: copy it there first.",
+        )
     if wanted is None and source.region != call.region:
         raise Refused("InvalidParameterValue", "Must specify new KMS key for cross region encrypted snapshot copy.")
     keys.check(call, source.kms_key_id, keys.READING, "The source snapshot KMS key", source.region)

@@ -84,6 +84,17 @@ def test_into_another_account_its_tags_stay_behind(world: World) -> None:
         copy(world, arn_of(world, "default-1"), "stolen", TWO)
 
 
+def test_a_shared_one_that_is_encrypted_is_copied_in_its_own_region_first(world: World) -> None:
+    source = arn_of(world, "own-1")
+    with refused("InvalidParameterValue", "can be copied in its own region only"):
+        copy(world, source, "theirs-far", TWO, OTHER, KmsKeyId="alias/aws/rds")
+    copy(world, source, "theirs-near", TWO, REGION, KmsKeyId="alias/aws/rds")
+    world.until_there("theirs-near", TWO)
+    near = f"arn:aws:rds:{REGION}:{TWO}:snapshot:theirs-near"
+    copy(world, near, "theirs-far", TWO, OTHER, KmsKeyId="alias/aws/rds")
+    world.until_there("theirs-far", TWO, OTHER)
+
+
 def test_an_encrypted_one_goes_to_another_region_with_a_key_of_there(world: World) -> None:
     source, near = arn_of(world, "own-1"), world.key()
     with refused("InvalidParameterValue", "Must specify new KMS key for cross region encrypted snapshot copy."):
@@ -190,13 +201,11 @@ def test_what_the_default_key_locks_in_leaves_by_a_copy_with_a_customers_key(wor
     made = copy(world, "locked-in", "way-out", KmsKeyId=world.key(two=lets(TWO)))
     world.until_there("way-out")
     world.share("way-out", TWO)
-    copy(world, made["DBSnapshotArn"], "way-out", TWO, OTHER, KmsKeyId=world.key(TWO, OTHER))
-    world.until_there("way-out", TWO, OTHER)
-    world.rds(TWO, OTHER).restore_db_instance_from_db_snapshot(
-        DBInstanceIdentifier="out", DBSnapshotIdentifier="way-out"
-    )
-    world.until_available("out", TWO, OTHER)
-    assert world.rows("out", TWO, OTHER) == [5]
+    copy(world, made["DBSnapshotArn"], "way-out", TWO, KmsKeyId=world.key(TWO))
+    world.until_there("way-out", TWO)
+    world.rds(TWO).restore_db_instance_from_db_snapshot(DBInstanceIdentifier="out", DBSnapshotIdentifier="way-out")
+    world.until_available("out", TWO)
+    assert world.rows("out", TWO) == [5]
 
 
 def test_copies_of_one_database_wait_for_one_another(world: World) -> None:

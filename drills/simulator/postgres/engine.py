@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +85,7 @@ class PostgresEngine:
         for server in self._place.servers:
             server.log.discard()
             server.destroy()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._home.remove(self.folder)
 
     def _must_be_open(self) -> None:
         if self._closed:

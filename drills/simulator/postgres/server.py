@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 import threading
@@ -126,7 +125,7 @@ class PostgresServer:
             self.stop(at_once=True)
             self._gone = True
             self.log.let_go()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.place.home.remove(self.folder)
 
     def move(self, port: int) -> None:
         """To another port, as long as nobody knows the address."""

@@ -1,7 +1,8 @@
 """Run as a process of its own: when the process that started it ends, however it ends, its servers and files go.
 
 Standard input is a pipe whose other end only that process has: each line ``+pid`` or ``-pid`` says what has been
-started and what has ended, the end of the file says that it is gone. Imports nothing of drills, so that it starts fast.
+started and what has ended, ``!name`` which folder is to be deleted, the end of the file says that the process is gone.
+Imports nothing of drills, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ PATIENCE_SECONDS = 10.0
 def main(folder: Path) -> None:
     started: set[int] = set()
     for line in sys.stdin:
-        (started.add if line[0] == "+" else started.discard)(int(line[1:]))
+        if line[0] == "!":
+            shutil.rmtree(folder / line[1:].strip(), ignore_errors=True)
+        else:
+            (started.add if line[0] == "+" else started.discard)(int(line[1:]))
     deadline = time.monotonic() + PATIENCE_SECONDS
     while folder.exists() and time.monotonic() < deadline:
         # PostgreSQL takes SIGQUIT as: stop at once and let go of shared memory.

@@ -22,6 +22,9 @@ from drills.simulator.postgres.waiting import ended
 
 PLACES = ("/tmp", "/var/tmp")
 """Where to go when the directory for temporary files does not serve."""
+MEMORY = "/dev/shm"
+ROOMY_BYTES = 8 << 30
+"""Files in memory are made and deleted several times as fast; there must be room for more than a drill ever needs."""
 LONGEST_FOLDER = 70
 """Characters: the path of a Unix socket in it must stay below 104."""
 
@@ -201,7 +204,7 @@ def _unprivileged() -> Account | None:
 def _temporary(account: Account | None) -> Path:
     """A fresh directory that the servers' user can get to. No mode of a directory that was there is changed."""
     tried: list[str] = []
-    for parent in dict.fromkeys([tempfile.gettempdir(), *PLACES]):
+    for parent in dict.fromkeys([*_in_memory(), tempfile.gettempdir(), *PLACES]):
         closed = _closed_to(account, Path(parent))
         if closed is not None:
             tried.append(f"{parent} ({closed} is closed to user {account.name if account else 'of this process'})")
@@ -216,6 +219,15 @@ def _temporary(account: Account | None) -> Path:
         f"No temporary directory serves for database servers. Tried: {'; '.join(tried)}. "
         "Set TMPDIR to a directory whose parents that user may enter"
     )
+
+
+def _in_memory() -> list[str]:
+    """Where the system keeps files in memory, if programs may lie there, and nobody asked for another place."""
+    if "TMPDIR" in os.environ or not os.path.ismount(MEMORY):
+        return []
+    about = os.statvfs(MEMORY)
+    roomy = about.f_bavail * about.f_frsize >= ROOMY_BYTES and not about.f_flag & os.ST_NOEXEC
+    return [MEMORY] if roomy and os.access(MEMORY, os.W_OK) else []
 
 
 def _closed_to(account: Account | None, folder: Path) -> Path | None:

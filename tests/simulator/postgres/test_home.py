@@ -153,6 +153,7 @@ def test_a_temporary_directory_that_is_closed_to_that_user_is_passed_over(
     before = closed.stat().st_mode
     account = homes._unprivileged()
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(closed))
+    monkeypatch.setattr(homes, "MEMORY", str(closed))
     folder = homes._temporary(account)
     assert closed not in folder.parents
     folder.rmdir()
@@ -203,3 +204,18 @@ def test_not_root_runs_servers_as_itself(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     account: Account | None = homes._unprivileged()
     assert account is None
+
+
+def test_files_lie_in_memory_only_where_there_is_plenty_and_no_other_place_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda _: True)
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(homes, "MEMORY", str(tmp_path))
+    monkeypatch.setattr(homes, "ROOMY_BYTES", 0)
+    assert homes._in_memory() == [str(tmp_path)]
+    monkeypatch.setattr(homes, "ROOMY_BYTES", 1 << 70)
+    assert homes._in_memory() == []
+    monkeypatch.setattr(homes, "ROOMY_BYTES", 0)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert homes._in_memory() == []

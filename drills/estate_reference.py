@@ -132,11 +132,12 @@ governance, 30, 0, all keys, 15m, 10m, false, none |
 | `rds_automated_backup` | `days` of retention, 1 to 35; `replicate_to`: a region; `maximum_gap`: how far the newest \
 restorable moment may be behind | 7, none, 30m |
 | `rds_snapshot` | `every`: the time between two snapshots; `keep`: how many stay | 6h, 8 |
-| `rds_read_replica` | `region`: where it lies; `maximum_lag` before health complains | the recovery account's region, 5m |
+| `rds_read_replica` | `region`: where it lies; `maximum_lag` before health complains | the recovery \
+account's region, 5m |
 | `aurora_global_database` | `region`: where the copy lies; `maximum_lag` before health complains | the recovery \
 account's region, 5m |
-| `rds_snapshot_copy` | `interval` between two snapshots; `take`: `own` or `automated` ones; `tags` that a database must \
-have; `exclude_names`, `exclude_tags`, `names`: patterns; `production_keep` and `vault_keep`: how many stay on either \
+| `rds_snapshot_copy` | `interval` between two snapshots; `take`: `own` or `automated` ones; `tags` that a database \
+must have; `exclude_names`, `exclude_tags`, `names`: patterns; `production_keep` and `vault_keep`: how many stay on either \
 side; `objective`: how old the newest copy may be before alarm and health complain; `every_minutes` either function \
 runs; `production_key`, `vault_key`, `shareable_keys`: ARNs of keys; `option_groups`: the vault's by the database's; \
 `copies_at_once`; `alarm_topics` by side | 1h, own, none, none, none, all; 2, 7; 1d; 5; keys of its own; none; 20; \

@@ -102,9 +102,12 @@ def copy_named(name: str, *, vault_region: str = REGION, vault: str = VAULT, **o
 
 
 @contextmanager
-def rowless_site(copy: SnapshotCopy, *names: str, scheduled: bool = False, **more: Any) -> Iterator[CopySite]:
-    """A copy of databases of these names, which have no rows; deployed once they are available."""
-    with SimulatedAWS(seed=1) as aws:
+def rowless_site(
+    copy: SnapshotCopy, *names: str, scheduled: bool = False, seed: int = 1, **more: Any
+) -> Iterator[CopySite]:
+    """A copy of databases of these names, which have no rows; deployed once they are available. Durations are drawn by
+    any seed but 1."""
+    with SimulatedAWS(seed=seed, durations="p50" if seed == 1 else "drawn") as aws:
         without_rows()
         site = CopySite(World(aws), copy)
         for name in names:

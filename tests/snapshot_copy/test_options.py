@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drills.handlers.snapshot_copy import Settings
+from drills.handlers.snapshot_copy import Run, Settings
 from drills.snapshot_copy import Options, SnapshotCopy
 from tests.snapshot_copy.copy_site import OTHER, PRODUCTION, REGION, VAULT, copy_named
 
@@ -61,3 +61,13 @@ def test_snapshots_have_identifiers_that_rds_accepts(name: str) -> None:
     assert not prefix.endswith("-")
     assert len(prefix) <= 60
     assert all(letter.isascii() and (letter.islower() or letter.isdigit() or letter == "-") for letter in prefix)
+
+
+def test_what_there_is_no_time_left_for_waits_for_the_next_run() -> None:
+    """A function that is cut off in the middle of a database would be no harm, but tell of no reason."""
+    left = iter([300.0, 300.0, 5.0])
+    run = Run(copy_named("c").settings("", ""), lambda: next(left))
+    done: list[str] = []
+    run.for_each(["one", "two", "three", "four"], done.append)
+    assert done == ["one", "two"]
+    assert run.told.waiting == ["three and what comes after it: the function's time is nearly over"]

@@ -149,7 +149,7 @@ class CopyMachine(RuleBasedStateMachine):
             assert VAULT not in told[0]["AttributeValues"]
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("examples", [3, pytest.param(25, marks=pytest.mark.soak)])
 def test_whatever_happens_the_newest_good_copy_stays(examples: int) -> None:
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(

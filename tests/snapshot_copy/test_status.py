@@ -26,6 +26,21 @@ def test_a_sound_copy_has_nothing_to_tell() -> None:
         assert state.age_seconds < 2 * 3600
 
 
+@pytest.mark.parametrize("seeds", [range(2, 4), pytest.param(range(2, 22), marks=pytest.mark.soak)])
+def test_a_sound_copy_never_complains_whatever_aws_takes_its_time_for(seeds: range) -> None:
+    copy = copy_named("c", vault_region=OTHER, interval="2h", objective="6h", every_minutes=15)
+    for seed in seeds:
+        with rowless_site(copy, "one", "two", scheduled=True, seed=seed) as site:
+            site.world.pass_minutes(6 * 60)
+            for _ in range(6):
+                site.world.pass_minutes(47)
+                told = found(site)
+                assert (told.uncovered, told.stale, told.stuck, told.drift, told.exposed) == ((), (), (), (), ()), seed
+            for side in copy.sides:
+                cloudwatch = site.clients(side, "cloudwatch", copy.place(side)[1])
+                assert cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"] == []
+
+
 def test_a_copy_that_is_too_old_sets_its_alarm_off() -> None:
     copy = copy_named("c", objective="2h")
     with rowless_site(copy, "orders", scheduled=True) as site:

@@ -72,12 +72,13 @@ class Digests:
         self.null_numeric = f"0.{draw.getrandbits(128) | 1}"
         self.null_uuid = literal(str(uuid.UUID(int=draw.getrandbits(128), version=4)))
 
-    def of(self, pairs: Iterable[Pair], seed: int | None = None) -> str:
-        """The digest of these columns, in this order of their kinds: what ends the chain mixes well."""
-        digest = str(self.seed if seed is None else seed)
-        for pair in sorted(pairs, key=lambda pair: pair.type != "numeric"):
+    def of(self, pairs: Iterable[Pair]) -> str:
+        """The digest of these columns, numeric ones first: what ends the chain must mix well."""
+        digest = str(self.seed)
+        ordered = sorted(pairs, key=lambda pair: pair.type != "numeric")
+        for pair in ordered:
             digest = self._hashed(pair, digest)
-        return f"hashint4extended(0, {digest})"
+        return digest if ordered and ordered[-1].type != "numeric" else f"hashint4extended(0, {digest})"
 
     def of_key(self, pairs: Iterable[Pair]) -> str:
         """The digest of a key by which equal keys are equal, and always the same."""

@@ -74,24 +74,24 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """By ranges of one integer; otherwise as Shares."""
+    """By ranges of one integer, each 2 to the power of ``bits`` wide; otherwise as Shares."""
 
     parts: int
     column: str
-    lowest: int
-    width: int
+    first: int
+    """The number of the first range, when the one that begins with zero has number zero."""
+    bits: int
 
     @property
     def expression(self) -> str:
-        return f"(({self.column}::bigint - {self.lowest}) / {self.width})::int"
+        return f"({self.column}::bigint >> {self.bits}) - ({self.first})"
 
     def within(self, chosen: Sequence[int]) -> str:
         runs = list(_runs(chosen))
         if len(runs) > FEW_RUNS or len(chosen) > self.parts * FEW_PARTS:
             return _marked(self, chosen)
         return " OR ".join(
-            f"({self.column} >= {self.lowest + first * self.width} AND {self.column} <= "
-            f"{min(self.lowest + (last + 1) * self.width - 1, (1 << 63) - 1)})"
+            f"{self.column} BETWEEN {self.first + first << self.bits} AND {(self.first + last + 1 << self.bits) - 1}"
             for first, last in runs
         )
 
@@ -103,7 +103,7 @@ def _marked(cut: Cut, chosen: Sequence[int]) -> str:
     bits = bytearray(-(-cut.parts // 8))
     for part in chosen:
         bits[part >> 3] |= 1 << (part & 7)
-    return f"get_bit('\\x{bits.hex()}'::bytea, {cut.expression}) = 1"
+    return f"get_bit('\\x{bits.hex()}'::bytea, ({cut.expression})::int) = 1"
 
 
 def _runs(chosen: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -122,10 +122,12 @@ def cut(relation: Relation, digests: Digests, sides: Sequence[Side]) -> Cut:
             sides, lambda side: side.rows(f"SELECT min({column}), max({column}) FROM {relation.from_of(side)}")[0]
         )
         known = [end for pair in ends for end in pair if end is not None]
-        lowest, span = (min(known), max(known) - min(known) + 1) if known else (0, 1)
+        lowest, highest = (min(known), max(known)) if known else (0, 0)
+        span = highest - lowest + 1
         if span <= WIDEST * max(rows, 1000):
-            width = -(-span // min(max(rows // ROWS_IN_RANGE, 1), MOST_RANGES))
-            return Ranges(-(-span // width), column, lowest, width)
+            wanted = -(-span // min(max(rows // ROWS_IN_RANGE, 1), MOST_RANGES))
+            bits = (wanted - 1).bit_length()
+            return Ranges((highest >> bits) - (lowest >> bits) + 1, column, lowest >> bits, bits)
     parts = 1 << min(max(rows // ROWS_IN_SHARE, 1).bit_length() - 1, MOST_SHARES.bit_length() - 1)
     digest = digests.of_key(relation.key) if relation.key else digests.of(relation.pairs)
-    return Shares(parts, f"({digest} & {parts - 1})::int")
+    return Shares(parts, f"({digest} & {parts - 1})")

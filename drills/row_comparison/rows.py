@@ -12,6 +12,7 @@ So what is held here has a limit that the number of rows does not move.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from array import array as numbers
 from collections import Counter
@@ -31,7 +32,9 @@ READ_AT_ONCE = 1000
 SHOWN_WHOLE = 10_000
 """Characters of a value beyond which its beginning, its length and its digest stand for it."""
 HELD_IN_MEMORY = 1 << 20
-MASK = (1 << 64) - 1
+PARTS_ON_LINE = 500
+PRIME = (1 << 61) - 1
+"""A sum of digests is told by its remainder."""
 Each = Callable[[RowDifference], None]
 Noted = tuple[DifferenceKind, list[str]]
 """One row that differs, and how it is found again: its key, or where it lies on its side."""
@@ -102,14 +105,20 @@ def compare_rows(
 
 def _parts(relation: Relation, way: Cut, digest: str, side: Side) -> _Parts:
     zeros = [0] * way.parts
-    parts = _Parts(numbers("q", zeros), numbers("Q", zeros))
+    parts = _Parts(numbers("q", zeros), numbers("q", zeros))
     # Rows with a key are unlike each other; equal ones without would cancel out in pairs.
-    whole = f"bit_xor({digest})" if relation.key else f"sum({digest})"
-    query = f"SELECT {way.expression}, count(*), {whole} FROM {relation.from_of(side)} GROUP BY 1"
+    whole = f"bit_xor({digest})" if relation.key else f"(sum({digest}) % {PRIME})::bigint"
+    each = f"SELECT {way.expression}, count(*), {whole} FROM {relation.from_of(side)} GROUP BY 1"
+    # Many parts to a line, as numbers of 64 bits: a line for each would cost more than its digest.
+    packed = "string_agg(int8send(part) || int8send(rows) || int8send(digest), ''::bytea)"
+    query = f"SELECT {packed} FROM ({each}) AS p(part, rows, digest) GROUP BY part / {PARTS_ON_LINE}"
     for line in islice(side.lines(query), 1, None):
-        part, count, value = line.split(b"\t")
-        parts.counts[int(part)] = int(count)
-        parts.digests[int(part)] = int(value) & MASK
+        told = numbers("q", bytes.fromhex(line[len(r"\\x") : -1].decode()))
+        if sys.byteorder == "little":
+            told.byteswap()
+        for part, rows, value in zip(told[::3], told[1::3], told[2::3], strict=True):
+            parts.counts[part] = rows
+            parts.digests[part] = value
     return parts
 
 

@@ -136,7 +136,7 @@ def _connected(name: SideName, given: str) -> Iterator[Connection[Any]]:
         connection: Connection[Any] = psycopg.connect(**parameters)
     except psycopg.Error as error:
         told = _first_line(error)
-        secret = str(parameters.get("password") or "")
+        secret = parameters.get("password")
         told = told.replace(secret, "***") if secret else told
         raise UsageError(f"The {name} takes no connection: {told}. Check its address, role and ~/.pgpass") from None
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 import drills
+from drills.compare_cli import compare
 from drills.errors import DrillError
 from drills.own_cli import commands as own_commands
 
@@ -216,6 +217,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 for own_command in own_commands(_progress):
     cli.add_command(own_command)
+
+cli.add_command(compare)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

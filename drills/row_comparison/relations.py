@@ -126,7 +126,7 @@ def cut(relation: Relation, digests: Digests, sides: Sequence[Side]) -> Cut:
         span = highest - lowest + 1
         if span <= WIDEST * max(rows, 1000):
             wanted = -(-span // min(max(rows // ROWS_IN_RANGE, 1), MOST_RANGES))
-            bits = (wanted - 1).bit_length()
+            bits = wanted.bit_length() - 1
             return Ranges((highest >> bits) - (lowest >> bits) + 1, column, lowest >> bits, bits)
     parts = 1 << min(max(rows // ROWS_IN_SHARE, 1).bit_length() - 1, MOST_SHARES.bit_length() - 1)
     digest = digests.of_key(relation.key) if relation.key else digests.of(relation.pairs)

@@ -6,13 +6,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from drills.errors import ComparisonError, MissingExtra, UsageError
 
 if TYPE_CHECKING:
-    from typing import LiteralString
-
     from psycopg import Connection
 
 Answer = TypeVar("Answer")
@@ -53,14 +51,14 @@ class Side:
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a statement without parameters. Raises ComparisonError."""
         with self.refusals():
-            return self.connection.execute(_as_written(statement)).fetchall()
+            return self.connection.execute(statement).fetchall()
 
     def lines(self, query: str) -> Generator[bytes]:
         """The rows of a query as lines of COPY's text format, streaming, after an empty one when the server has begun.
 
         Raises ComparisonError.
         """
-        statement = _as_written(f"COPY ({query}) TO STDOUT")
+        statement = f"COPY ({query}) TO STDOUT"
         with self.refusals(), self.connection.cursor() as cursor, cursor.copy(statement) as copy:
             yield b""
             for line in copy:
@@ -155,11 +153,6 @@ def both(sides: Sequence[Side], ask: Callable[[Side], Answer]) -> tuple[Answer, 
             for side in sides:
                 side.connection.cancel()
             raise
-
-
-def _as_written(statement: str) -> LiteralString:
-    """Statements are put together from the catalogue, whose names are quoted."""
-    return cast("LiteralString", statement)
 
 
 def _first_line(error: Exception) -> str:

@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import LiteralString
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, LiteralString, cast
 
 import psycopg
 import pytest
 
+from drills.ledger import Ledger
+from drills.model import JSON, Write
 from drills.row_comparison import Comparison, RowDifference, compare
 from drills.simulator.postgres.engine import PostgresEngine
 from drills.simulator.postgres.interface import Credentials, Server
+from drills.stores.rds import kind
+from drills.stores.rds_reading import read_records
+from drills.stores.rds_sessions import connect_to
+from drills.verify import Expectations, Reading, verify
 
 pytestmark = pytest.mark.benchmark
 ROWS = int(os.environ.get("ROWS", "1000000"))
@@ -165,3 +172,68 @@ def test_memory_does_not_grow_with_the_rows(databases: Databases) -> None:
     before, peak = (int(number) / 1024 for number in done.stdout.split())
     print(f"{ROWS:,} rows: {before:.0f} MB after equal tables, {peak:.0f} MB after 1 % of differences")  # noqa: T201
     assert peak < 100
+
+
+# --- Rows against a ledger -------------------------------------------------------------------------------------------
+
+LEDGER_ROWS = 1_000_000
+PAYMENTS: dict[str, JSON] = {
+    "engine": "postgres",
+    "instance_class": "db.t4g.medium",
+    "application": "master",
+    "schema": """CREATE TABLE payments (
+      id text PRIMARY KEY, amount numeric(12,2), at timestamptz, note text, details jsonb)""",
+    "tables": {
+        "payments": {
+            "key": "id",
+            "columns": {
+                "id": "text",
+                "amount": "numeric(12,2)",
+                "at": "timestamptz",
+                "note": "text",
+                "details": "jsonb",
+            },
+        }
+    },
+    "records": {},
+}
+FILL: LiteralString = """
+INSERT INTO payments SELECT 'PAY-' || lpad(g::text, 8, '0'), g / 100.0, to_timestamp(1767225600 + g),
+  'A note with "quotes" and a number ' || g, jsonb_build_object('n', g, 'by', 'card') FROM generate_series(1, %s) AS g
+"""
+
+
+def payment(number: int) -> dict[str, Any]:
+    return {
+        "id": f"PAY-{number:08d}",
+        "amount": Decimal(number) / 100,
+        "at": datetime.fromtimestamp(1767225600 + number, UTC),
+        "note": f'A note with "quotes" and a number {number}',
+        "details": {"n": number, "by": "card"},
+    }
+
+
+def test_a_million_rows_against_their_ledger() -> None:
+    """What is read back is what the store kind gives; one row in 100,000 is lost."""
+    config = kind.parse(PAYMENTS)
+    ledger = Ledger()
+    for number in range(1, LEDGER_ROWS + 1):
+        record = payment(number)
+        ledger.append(Write(number, kind.key_of(config, record), "put", kind.encode(config, record), 1, 2))
+    engine = PostgresEngine()
+    try:
+        server = engine.create(MASTER, "shop")
+        address = server.address
+        with connect_to(address.host, address.port, MASTER.user, MASTER.password, "shop") as connection:
+            connection.execute(cast("Any", config.db_schema))
+            connection.execute(FILL, [LEDGER_ROWS])
+            connection.execute("DELETE FROM payments WHERE id LIKE '%00000'")
+            connection.execute("VACUUM ANALYZE payments")
+            began, cpu = time.perf_counter(), time.process_time()
+            found = verify(Expectations(ledger), read_records(connection, config), Reading(0, 0))
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    finally:
+        engine.close()
+    print(f"{LEDGER_ROWS:,} rows against their ledger: {seconds:.1f} s, of which {cpu:.1f} s of CPU here")  # noqa: T201
+    assert (found.counts.recovered, found.counts.lost) == (LEDGER_ROWS - 10, 10)
+    assert seconds <= 20

@@ -140,7 +140,7 @@ account's region, 5m |
 must have; `exclude_names`, `exclude_tags`, `names`: patterns; `production_keep` and `vault_keep`: how many stay on \
 either side; `objective`: how old the newest copy may be before alarm and health complain; `every_minutes` either \
 function runs; `production_key`, `vault_key`, `shareable_keys`: ARNs of keys; `option_groups`: the vault's by the \
-database's; `copies_at_once`; `alarm_topics` by side | 1h, own, none, none, none, all; 2, 7; 1d; 5; keys of its own; \
+database's; `copies_at_once`; `alarm_topics` by side | 1h, own, none, none, none, all; 2, 7; 1d; 15; keys of its own; \
 none; 20; none |
 
 The records of an `s3` store have the attributes `key` and `body` (text or bytes), and may have `content_type`, \

@@ -874,7 +874,7 @@ class VaultRun(Run):
 
 _own_clients: dict[tuple[str, str, str], Any] = {}
 """By service, region and the access key they were made with."""
-_readers: dict[tuple[str, str], tuple[boto3.Session, datetime]] = {}
+_readers: dict[tuple[str, str], Reader] = {}
 
 
 def own_client(service: str, region: str | None = None) -> Any:
@@ -886,30 +886,36 @@ def own_client(service: str, region: str | None = None) -> Any:
     return _own_clients[key]
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A session of the role of production that trusts the vault's function, with its clients, until it expires."""
+
+    session: boto3.Session
+    expires: datetime
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def __call__(self, service: str, region: str) -> Any:
+        key = (service, region)
+        if key not in self.clients:
+            self.clients[key] = self.session.client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
+        return self.clients[key]
+
+
 def reader(settings: Settings) -> Callable[[str, str], Any]:
-    """Makes clients with the role of production that trusts the vault's function."""
-    clients: dict[tuple[str, str], Any] = {}
-
-    def client(service: str, region: str) -> Any:
-        if (service, region) not in clients:
-            session = _reader_session(settings)
-            clients[service, region] = session.client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]
-        return clients[service, region]
-
-    return client
+    """Makes clients with the role of production that trusts the vault's function. Each may find it out of reach."""
+    return lambda service, region: _reader(settings)(service, region)
 
 
-def _reader_session(settings: Settings) -> boto3.Session:
+def _reader(settings: Settings) -> Reader:
     key = (settings.reader_role_arn, os.environ.get("AWS_ACCESS_KEY_ID", ""))
     known = _readers.get(key)
-    if known is not None and known[1] - datetime.now(UTC) > timedelta(minutes=20):
-        return known[0]
-    answer = own_client("sts").assume_role(
-        RoleArn=settings.reader_role_arn, RoleSessionName="drills-snapshot-copy", ExternalId=settings.external_id
-    )["Credentials"]
-    session = boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
-    _readers[key] = (session, answer["Expiration"])
-    return session
+    if known is None or known.expires - datetime.now(UTC) <= timedelta(minutes=20):
+        answer = own_client("sts").assume_role(
+            RoleArn=settings.reader_role_arn, RoleSessionName="drills-snapshot-copy", ExternalId=settings.external_id
+        )["Credentials"]
+        session = boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+        known = _readers[key] = Reader(session, answer["Expiration"])
+    return known
 
 
 TAKE_DOWN = {"drills": "take down"}

@@ -33,7 +33,7 @@ class Options:
 
     interval_seconds: float = 3600.0
     """Between two snapshots of one database, 15 minutes to 35 days."""
-    every_minutes: int = 5
+    every_minutes: int = 15
     """How often either function runs, 1 to 60."""
     take: Take = "own"
     """``own``: take snapshots at the interval; ``automated``: use those that RDS takes by itself."""

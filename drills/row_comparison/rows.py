@@ -279,7 +279,7 @@ def _shown(relation: Relation) -> str:
     for pair in relation.pairs:
         text = f"t.{quoted(pair.name)}::text"
         shown.append(
-            f"CASE WHEN length({text}) > {SHOWN_WHOLE} THEN left({text}, 200) || '… (' || length({text}) || "
+            f"CASE WHEN length({text}) > {SHOWN_WHOLE} THEN left({text}, 200) || '... (' || length({text}) || "
             f"' characters, md5 ' || md5({text}) || ')' ELSE {text} END"
         )
     return ", ".join(shown)

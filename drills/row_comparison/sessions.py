@@ -34,8 +34,13 @@ SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "work_mem": "64MB",
+    # Parts are counted, so that they fit in memory; the planner expects as many as there are rows, and would sort.
+    "enable_sort": "off",
+    "parallel_tuple_cost": "0",
     "jit": "off",
 }
+HASH_MEMORY = 13
+"""The first version of PostgreSQL that plans the memory of hashes by a setting of its own."""
 HASHES = "SELECT hashtextextended('hash', 1), hashint8extended(2, 3), hashfloat8extended(4.5, 6)"
 
 
@@ -50,8 +55,10 @@ class Side:
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         """All rows of a statement without parameters. Raises ComparisonError."""
-        with self.refusals():
-            return self.connection.execute(statement).fetchall()
+        from psycopg.rows import tuple_row
+
+        with self.refusals(), self.connection.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(statement).fetchall()
 
     def lines(self, query: str) -> Generator[bytes]:
         """The rows of a query as lines of COPY's text format, streaming, after an empty one when the server has begun.
@@ -108,7 +115,8 @@ def _opened(stack: ExitStack, name: SideName, given: str | Connection[Any]) -> S
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     encoding = connection.info.parameter_status("server_encoding") or ""
     side = Side(name, connection, version, encoding)
-    calls = ", ".join(f"set_config('{setting}', '{value}', true)" for setting, value in SETTINGS.items())
+    chosen = {**SETTINGS, **({"hash_mem_multiplier": "16"} if version >= HASH_MEMORY else {})}
+    calls = ", ".join(f"set_config('{setting}', '{value}', true)" for setting, value in chosen.items())
     side.rows(f"SELECT {calls}")
     return side
 

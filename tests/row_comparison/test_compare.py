@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from drills.errors import ComparisonError, UsageError
-from drills.row_comparison import ColumnDifference, Discrepancy, RowDifference, compare
+from drills.row_comparison import ColumnDifference, Discrepancy, RowDifference, compare, digests
 from tests.row_comparison.conftest import Databases, run
 
 EVERYTHING = """
@@ -128,6 +128,29 @@ def test_values_that_rows_exchanged_are_noticed(databases: Databases, type_: str
     run(databases.source, f"INSERT INTO t VALUES (1, '{one}'), (2, '{other}')")
     run(databases.target, f"INSERT INTO t VALUES (1, '{other}'), (2, '{one}')")
     assert compare(*databases.each()).tables[0].different == 2
+
+
+def test_older_servers_hash_texts_where_newer_ones_hash_bytes(
+    filled: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "BINARY_HASH", 99)
+    monkeypatch.setattr(digests, "TRIM_SCALE", 99)
+    assert compare(*filled.each()).same
+    moved = "moment = moment + interval '1 microsecond', content = '\\x00', hour = NULL"
+    (row,) = changed(filled, f"UPDATE everything SET {moved} WHERE id = 7")
+    assert [one.column for one in row.columns] == ["moment", "hour", "content"]
+
+
+def test_databases_of_different_encodings(databases: Databases) -> None:
+    made = "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' LOCALE_PROVIDER libc"
+    run(databases.target, "DROP DATABASE IF EXISTS latin", made)
+    latin = databases.target.replace("dbname=shop", "dbname=latin")
+    for place in (databases.source, latin):
+        run(place, "CREATE TABLE t (id text PRIMARY KEY, v text)", "INSERT INTO t VALUES ('é', 'ü'), ('b', NULL)")
+    assert compare(databases.source, latin).same
+    run(latin, "UPDATE t SET v = 'ö' WHERE id = 'é'")
+    (row,) = compare(databases.source, latin).tables[0].differences
+    assert (row.key, row.columns) == ({"id": "é"}, (ColumnDifference("v", "ü", "ö"),))
 
 
 def test_rows_missing_and_extra(filled: Databases) -> None:

@@ -36,7 +36,7 @@ def compare(
     these, with or without their schema; then large objects and sequences are left out. ``each`` is told of every row
     that differs as it is found; the result keeps the first ``keep`` of each table. Memory does not grow with rows.
 
-    Nothing is changed on either side, and no more than 64 MB of working memory is asked of a server's step.
+    Nothing is changed on either side. A server's process sorts in 64 MB and holds at most half a million parts.
     Generated columns are left out where both sides generate them: they follow from others. Materialized views, foreign
     and temporary tables are not compared.
 

@@ -34,13 +34,14 @@ SETTINGS = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "work_mem": "64MB",
-    # Parts are counted, so that they fit in memory; the planner expects as many as there are rows, and would sort.
-    "enable_sort": "off",
-    "parallel_tuple_cost": "0",
     "jit": "off",
 }
 HASH_MEMORY = 13
-"""The first version of PostgreSQL that plans the memory of hashes by a setting of its own."""
+"""The first version of PostgreSQL that plans the memory of hashes by a setting of its own.
+
+Parts are limited and fit in work_mem or not far beyond it, but the planner expects as many as there are rows: it would
+sort the table or have one process read it.
+"""
 HASHES = "SELECT hashtextextended('hash', 1), hashint8extended(2, 3), hashfloat8extended(4.5, 6)"
 
 
@@ -115,7 +116,7 @@ def _opened(stack: ExitStack, name: SideName, given: str | Connection[Any]) -> S
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     encoding = connection.info.parameter_status("server_encoding") or ""
     side = Side(name, connection, version, encoding)
-    chosen = {**SETTINGS, **({"hash_mem_multiplier": "16"} if version >= HASH_MEMORY else {})}
+    chosen = {**SETTINGS, **({"hash_mem_multiplier": "1000"} if version >= HASH_MEMORY else {})}
     calls = ", ".join(f"set_config('{setting}', '{value}', true)" for setting, value in chosen.items())
     side.rows(f"SELECT {calls}")
     return side

@@ -36,7 +36,11 @@ class Source:
 
 
 class Gate:
-    """Serves one receiver at a time, in a thread of its own, until ``close()``."""
+    """Serves one receiver at a time, in a thread of its own, until ``close()``.
+
+    What it is let ends a record: a receiver that has the header of a page and nothing behind it takes that for log it
+    can go on with, stops streaming and reads it again and again, for minutes.
+    """
 
     def __init__(self, source: Source, path: Path, home: Home, allowed: Position) -> None:
         self.source = source

@@ -6,7 +6,7 @@ import time
 
 from drills.simulator.postgres.interface import Position
 from drills.simulator.postgres.sessions import Session
-from drills.simulator.postgres.wal import PAGE, SEGMENT, Log, position_of
+from drills.simulator.postgres.wal import LONGEST_HEADER, PAGE, SEGMENT, SHORT_HEADER, Log, position_of
 
 TICK_SECONDS = 0.02
 """Two writes nearer than this may leave the same time of change on a file: kernels stamp files by their tick."""
@@ -58,6 +58,7 @@ class Reach:
 
 
 def end_of_record(start_of_next: Position) -> Position:
-    """Where the record before ends: a page's header may lie between."""
+    """Where the record before ends: a page's header may lie between, which is longer at the start of a segment."""
     within = start_of_next % PAGE
-    return start_of_next - within if within <= 40 else start_of_next
+    header = LONGEST_HEADER if start_of_next % SEGMENT < PAGE else SHORT_HEADER
+    return start_of_next - within if within <= header else start_of_next

@@ -31,7 +31,7 @@ class PostgresStandby(PostgresServer):
         super().__init__(place, folder, port, log, base)
         name = place.new_folder("").name
         self._gate_port = int(name)
-        self._gate: Gate | None = Gate(source, place.folder / f".s.PGSQL.{name}", place.home, allowed)
+        self._gate: Gate | None = Gate(source, place.folder / f".s.PGSQL.{name}", place.home, end_of_record(allowed))
         self._feed = source
         self._handed_over = allowed
         self._needed = end_of_record(allowed)
@@ -65,7 +65,7 @@ class PostgresStandby(PostgresServer):
                 )
             self._handed_over = position
             self.log.has(position)
-            self._gate.let(position)
+            self._gate.let(end_of_record(position))
             if self.running:
                 self._await_applied()
 

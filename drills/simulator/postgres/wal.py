@@ -22,8 +22,8 @@ SEGMENT = 1024 * 1024
 """Bytes: ``initdb --wal-segsize=1``."""
 PER_LOG_ID = 2**32 // SEGMENT
 PAGE = 8192
-LONGEST_HEADER = 40
-"""Bytes at the start of a page that belong to no record."""
+SHORT_HEADER, LONGEST_HEADER = 24, 40
+"""Bytes at the start of a page that belong to no record; a segment's first page has the longest."""
 
 
 def position_of(text: str) -> Position:

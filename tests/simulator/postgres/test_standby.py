@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from drills.errors import EngineError
 from drills.simulator.postgres.engine import PostgresEngine
 from drills.simulator.postgres.interface import Credentials, Position, Server, Standby
+from drills.simulator.postgres.positions import end_of_record
 from drills.simulator.postgres.server import PostgresServer
 from drills.simulator.postgres.standby import PostgresStandby
-from drills.simulator.postgres.wal import SEGMENT
+from drills.simulator.postgres.wal import LONGEST_HEADER, PAGE, SEGMENT, position_of
 from tests.simulator.postgres.shop import connect, sell, sold
 
 
@@ -72,6 +73,28 @@ def test_a_commit_that_is_longer_than_a_segment_is_split(server: PostgresServer,
         assert sold(standby) == [1]
     standby.let(after)
     assert len(sold(standby)) == 12000
+
+
+def test_of_a_page_it_is_not_sent_the_header_alone(server: PostgresServer, standby: PostgresStandby) -> None:
+    sell(server, 1)
+    server.session.row("SELECT pg_switch_wal()")
+    position = server.position()
+    assert position % SEGMENT == LONGEST_HEADER
+    standby.let(position)
+    assert sold(standby) == [1]
+    (received,) = standby.session.row("SELECT latest_end_lsn::text FROM pg_stat_wal_receiver")
+    assert position_of(str(received)) == position - LONGEST_HEADER
+    standby.let(sell_each(server, 2)[0])
+    assert sold(standby) == [1, 2]
+    # Once, as it starts at the end of its image.
+    assert next(standby.folder.glob("log*")).read_text().count("invalid record length") == 1
+
+
+def test_where_a_record_ends() -> None:
+    assert [end_of_record(SEGMENT + one) for one in (0, 24, 40, 48)] == [SEGMENT, SEGMENT, SEGMENT, SEGMENT + 48]
+    page = SEGMENT + PAGE
+    # The last bytes of a record may lie behind the header of the next page.
+    assert [end_of_record(page + one) for one in (0, 24, 32, 40)] == [page, page, page + 32, page + 40]
 
 
 def test_promoted_it_has_exactly_what_was_handed_over(server: PostgresServer, standby: PostgresStandby) -> None:

@@ -219,8 +219,8 @@ def delete_database(site: Site, at: Location, deed: str = "deleting") -> None:
         return
     guard(site, at, deed)
     if found.get("DeletionProtection"):
-        # A snapshot that is being taken stands in the way of changes.
-        wait_available(site, at)
+        # A snapshot that is being taken stands in the way of changes, for hours where the database is large.
+        wait_available(site, at, limit_seconds=CREATED_SECONDS)
         modify(site, at, DeletionProtection=False)
     rds = client(site, at)
     gone = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}

@@ -24,7 +24,7 @@ from drills.simulator.state import Simulation, current
 AT_ONCE = 20
 """Copies in progress into one region, per account."""
 UNDER_WAY = ("pending", "creating", "copying")
-Queue = tuple[str, str, str]
+Queue = tuple[str, str, str, str]
 
 
 @dataclass(eq=False)
@@ -148,7 +148,11 @@ def _default_group(source: Snapshot) -> str:
 
 
 def _queue(one: Copy) -> None:
-    """Copies of one database into one place are made one after the other. Source: user guide, Limitations."""
+    """Copies of one database are made one after the other between two regions, into one account.
+
+    Source: RDS user guide, Copying a DB snapshot, Considerations for cross-Region snapshot copying; assumed (A) for
+    copies within a region, which do not wait for those from another.
+    """
     queue = _queues.setdefault(_queue_of(one), [])
     queue.append(one)
     if len(queue) == 1:
@@ -156,7 +160,7 @@ def _queue(one: Copy) -> None:
 
 
 def _queue_of(one: Copy) -> Queue:
-    return one.target.account, one.target.region, one.source.source.resource_id
+    return one.target.account, one.source.region, one.target.region, one.source.source.resource_id
 
 
 def _start(one: Copy) -> None:

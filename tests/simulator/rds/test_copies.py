@@ -297,6 +297,16 @@ def test_an_outage_holds_a_copy_out_of_the_region(world: World) -> None:
     world.until_there("held-up", ONE, OTHER)
 
 
+def test_a_copy_within_a_region_does_not_wait_for_one_out_of_a_lost_region(world: World) -> None:
+    copy(world, arn_of(world, "plain-1"), "far-before", region=OTHER)
+    world.until_there("far-before", ONE, OTHER)
+    copy(world, arn_of(world, "plain-1"), "far-held", region=OTHER)
+    with world.aws.region_down(REGION):
+        copy(world, "far-before", "far-again", region=OTHER)
+        world.until_there("far-again", ONE, OTHER)
+        assert world.described("far-held", ONE, OTHER)["Status"] == "creating"
+
+
 def test_of_a_cluster(world: World) -> None:
     world.cluster("orders", StorageEncrypted=True, KmsKeyId=world.key(two=lets(TWO)))
     world.write("orders", 3)

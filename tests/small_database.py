@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from drills.simulator import SimulatedAWS
-from tests.small_drill import PRODUCTION, RECOVERY, VAULT, production, vault
+from tests.small_drill import PRODUCTION, RECOVERY, VAULT
 
 HEAD = f"""
 summary: One ledger of payments with everything that a restore can forget.
@@ -82,28 +81,29 @@ STORE = """
           size: [1, 3]
     workload: {writes_per_minute: 4, inserts: 3, updates: 4, deletes: 1, erasures: 1}
     protections: %(protections)s
-    objectives: {rto: 12h, rpo: %(rpo)s}
+    objectives: {rto: 4h, rpo: 2h}
     production: {size_gb: 20, items: 10_000_000}
 """
-TAIL = """
-response:
-  detect: {default: 10m, bulk_erase: 45m}
-  decide: 10m
-workload_minutes: 80
-"""
-POSTGRES = STORE % {
-    "name": "payments",
-    "engine": "postgres",
-    "protections": "[rds_automated_backup, rds_snapshot, rds_read_replica, rds_snapshot_copy]",
-    "rpo": "25h",
-}
-AURORA = STORE % {
-    "name": "refunds",
-    "engine": "aurora-postgresql",
-    "protections": "[rds_automated_backup, aurora_global_database, rds_snapshot_copy]",
-    "rpo": "25h",
-}
+COPY = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5}}"
 
 
-def text(*stores: str, tail: str = TAIL) -> str:
-    return HEAD + "stores:" + "".join(stores) + tail
+def store(engine: str, protections: Sequence[str]) -> str:
+    """A store of this engine: ``payments`` on postgres, ``refunds`` on aurora-postgresql."""
+    name = {"postgres": "payments", "aurora-postgresql": "refunds"}[engine]
+    return STORE % {"name": name, "engine": engine, "protections": f"[{', '.join(protections)}]"}
+
+
+def text(*stores: str, minutes: int = 30) -> str:
+    """An estate file of these stores. Each module manages a store and what follows it live."""
+    modules = [
+        f"  {name}: [{name}, {name}/{live}]\n"
+        for name, live in (("payments", "rds_read_replica"), ("refunds", "aurora_global_database"))
+        if any(f"name: {name}" in one and live in one for one in stores)
+    ]
+    response = "response:\n  detect: {default: 10m, bulk_erase: 20m}\n  decide: 10m\n"
+    managed = f"modules:\n{''.join(modules)}" if modules else ""
+    return f"{HEAD}stores:{''.join(stores)}{managed}{response}workload_minutes: {minutes}\n"
+
+
+POSTGRES = store("postgres", ["rds_automated_backup", "{rds_snapshot: {every: 15m}}", "rds_read_replica", COPY])
+AURORA = store("aurora-postgresql", ["rds_automated_backup", "aurora_global_database", COPY])

@@ -1,0 +1,83 @@
+"""Drills of databases end to end: what passes, by which path, the same bytes again, and nothing left afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from drills.model import Report
+from drills.simulator import SimulatedAWS
+from drills.simulator.postgres.engine import PostgresEngine
+from drills.simulator.rds.state import the_engine
+from tests.small_database import AURORA, POSTGRES, store, text
+from tests.small_drill import drill, failed
+
+BACKUP, SNAPSHOT, COPY = "rds_automated_backup", "rds_snapshot", "rds_snapshot_copy"
+REPLICA, GLOBAL = "rds_read_replica", "aurora_global_database"
+SURVIVING: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "bulk_erase": {"payments": frozenset({BACKUP, SNAPSHOT, COPY}), "refunds": frozenset({BACKUP, COPY})},
+    # The module that manages a database manages what follows it, and takes both along.
+    "table_deletion": {"payments": frozenset({SNAPSHOT, COPY}), "refunds": frozenset({COPY})},
+    "region_outage": {"payments": frozenset({REPLICA, COPY}), "refunds": frozenset({GLOBAL, COPY})},
+    "account_loss": {"payments": frozenset({COPY}), "refunds": frozenset({COPY})},
+}
+
+
+def proved(report: Report) -> dict[str, frozenset[str]]:
+    """The paths of each store that were restored and passed."""
+    return {
+        one.store: frozenset(each.protection for each in one.attempts if each.verdict == "pass") for one in report.cells
+    }
+
+
+@pytest.mark.parametrize("scenario", SURVIVING)
+def test_a_sound_estate_passes(tmp_path: Path, scenario: str) -> None:
+    report, _ = drill(tmp_path, scenario, text=text(POSTGRES, AURORA))
+    assert report.verdict == "pass", failed(report)
+    assert proved(report) == SURVIVING[scenario]
+    assert failed(report).keys() <= {"recovery_point"}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    sparse = text(store("postgres", ["rds_automated_backup", "rds_read_replica"]), minutes=10)
+    one, two = (drill(tmp_path / name, "region_outage", text=sparse)[1] for name in ("one", "two"))
+    files = sorted(path.relative_to(one) for path in one.rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(two) for path in two.rglob("*") if path.is_file())
+    for file in files:
+        assert (one / file).read_bytes() == (two / file).read_bytes(), file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("breaks", [False, True])
+def test_no_server_and_no_file_outlives_a_drill(tmp_path: Path, breaks: bool) -> None:
+    folders: list[Path] = []
+
+    def note(_: SimulatedAWS) -> None:
+        engine = the_engine()
+        assert isinstance(engine, PostgresEngine)
+        folders.append(engine.folder)
+        assert servers_in(engine.folder)
+        if breaks:
+            raise RuntimeError("a drill that breaks")
+
+    sparse = text(store("postgres", ["rds_read_replica"]), minutes=2)
+    report, _ = drill(tmp_path, "region_outage", text=sparse, at_failure=note)
+    assert report.verdict == ("unknown" if breaks else "pass")
+    (folder,) = folders
+    assert servers_in(folder) == []
+    assert not folder.exists()
+
+
+def servers_in(folder: Path) -> list[str]:
+    """The command lines of all servers whose data lies there."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            line = process.read_text().replace("\0", " ")
+            if f"-D {folder}/" in line:
+                found.append(line)
+    return found

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from drills.coverage import coverage, summary
 from drills.durations import written
 from drills.model import Attempt, Cell, Report
-from drills.report.words import CLOCKS, not_tried, visible
+from drills.report.words import CLOCKS, KIND_NAMES, not_tried, visible
 
 STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow"}
 ENDLESS = 100_000
@@ -32,6 +33,10 @@ def print_matrix(report: Report, file: TextIO | None = None) -> None:
         console.print(wide if fits else folded(report))
     else:
         print(as_text(wide, ENDLESS), file=console.file)
+    table = by_kind(report)
+    console.print()
+    console.print(table) if console.is_terminal else print(as_text(table, ENDLESS), file=console.file)
+    console.print(Text(summary(coverage(report))))
     drill = report.drill
     verdict = Text(f"{visible(drill.id)}: ").append(report.verdict, STYLES[report.verdict])
     console.print(verdict.append(f" ({label(report)}, seed {drill.seed})"))
@@ -57,6 +62,19 @@ def matrix(report: Report) -> Table:
     for cell in report.cells:
         fallbacks = Text(", ").join(_fallbacks(cell, " in ")) or Text("–")
         table.add_row(_text(cell.scenario), _text(cell.store), *_figures(cell), _text(cell.path or "none"), fallbacks)
+    return table
+
+
+def by_kind(report: Report) -> Table:
+    """Failures down, kinds of store across: by what each is survived."""
+    covered = {(one.scenario, one.kind): one.words for one in coverage(report)}
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("survived by")
+    kinds = dict.fromkeys(kind for _, kind in covered)
+    for kind in kinds:
+        table.add_column(KIND_NAMES.get(kind, visible(kind)), overflow="fold")
+    for scenario in dict.fromkeys(scenario for scenario, _ in covered):
+        table.add_row(_text(scenario), *(_text(covered.get((scenario, kind), "–")) for kind in kinds))
     return table
 
 

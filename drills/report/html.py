@@ -8,6 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from drills.coverage import coverage, summary
 from drills.model import PHASES, RECORD_CLASSES, Attempt, Cell, Finding, Mismatch, Report
 from drills.report import words
 from drills.report.bars import Bar, bars
@@ -54,6 +55,9 @@ def render(report: Report) -> bytes:
         scenarios=list(dict.fromkeys(cell.scenario for cell in report.cells)),
         stores=list(dict.fromkeys(cell.store for cell in report.cells)),
         by_cell=_by_cell(parts),
+        kinds=list(dict.fromkeys(cell.kind for cell in report.cells)),
+        covered={(one.scenario, one.kind): one.words for one in coverage(report)},
+        coverage_summary=summary(coverage(report)),
     )
     return text.encode()
 

@@ -19,6 +19,7 @@ CLOCK_SENTENCES: Final[dict[ClockKind, str]] = {
     "simulated": "simulated: durations come from a timing model, on a simulated clock",
     "wall": "wall: durations were measured as they passed",
 }
+KIND_NAMES: Final[dict[str, str]] = {"dynamodb": "DynamoDB", "rds": "RDS and Aurora", "s3": "S3"}
 PHASE_NAMES: Final[dict[str, str]] = {"find_point": "find point", "cut_over": "cut over"}
 ASSUMED: Final = "(A)"
 ASSUMED_MEANS: Final = (

@@ -84,7 +84,7 @@ def small() -> Report:
 
 
 def test_a_wide_terminal_has_a_line_for_each_cell(monkeypatch: pytest.MonkeyPatch) -> None:
-    heading, line, _ = printed(small(), 200, monkeypatch)
+    heading, line, *_ = printed(small(), 200, monkeypatch)
     assert heading.split()[0] == "scenario"
     assert line.endswith(
         "dynamodb_stream_copy pass in 1h 02m, dynamodb_global_table no recovery point, dynamodb_backup not tried"
@@ -109,7 +109,7 @@ def test_elsewhere_nothing_is_folded(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [attempt(f"protection_number_{number}") for number in range(20)]
     file = io.StringIO()
     print_matrix(report(cell("bulk_erase", "orders", "pass", *many)), file)
-    heading, line, _ = file.getvalue().splitlines()
+    heading, line, *_ = file.getvalue().splitlines()
     assert heading == heading.rstrip()
     assert line.count("pass in 1h 02m") == 19
     assert len(line) > 700

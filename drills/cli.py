@@ -15,6 +15,7 @@ import click
 import drills
 from drills.errors import DrillError
 from drills.own_cli import commands as own_commands
+from drills.template_cli import template
 
 if TYPE_CHECKING:
     from drills.model import Report
@@ -216,6 +217,7 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 for own_command in own_commands(_progress):
     cli.add_command(own_command)
+cli.add_command(template)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import string
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
 from drills.model import JSON, DrillInfo, Estate, Finding
-from drills.plugins import load_protection, load_store_kind
+from drills.plugins import lacking, load_protection, load_store_kind
 from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
 from drills.scenario import Scenario
@@ -36,6 +37,7 @@ from drills.world_site import Calls, WorldSite
 
 Paths = Literal["all", "preferred"]
 Progress = Callable[[str], None]
+ORDINALS = string.ascii_lowercase + string.digits
 SIMULATED_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """A Monday morning. Simulated drills all begin here, so that a seed reproduces a report to the byte."""
 
@@ -93,6 +95,16 @@ class Plan:
             ],
             "estate": _estate_as_json(self.estate),
         }
+
+    def prefix_of(self, use: ScenarioUse) -> str:
+        """How the names of everything begin that this scenario makes.
+
+        Simulated scenarios have accounts of their own; in real ones each has names of its own, as what one deleted may
+        not be made again at once.
+        """
+        if self.drill.grade == "simulated":
+            return f"{self.provider.prefix}-{self.drill.id[-6:]}"
+        return f"{self.provider.prefix}-{self.drill.id[-5:]}{ORDINALS[self.scenarios.index(use)]}"
 
     def describe(self) -> list[str]:
         """What would be done, destroyed and checked, a line each."""
@@ -153,6 +165,8 @@ def plan(
         )
     if not scenarios:
         raise UsageError("no scenario to run: name at least one; `drills list` shows them")
+    if len(scenarios) > len(ORDINALS):
+        raise UsageError(f"{len(scenarios)} scenarios: expected at most {len(ORDINALS)} in one drill")
     labels = [use.label for use in scenarios]
     for label in labels:
         if labels.count(label) > 1:
@@ -235,6 +249,8 @@ def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evide
             except Exception as error:  # noqa: BLE001 - a drill that breaks is a result, not a traceback.
                 tell_error(history, use, world.clock.now(), error)
                 progress(f"{use.label}: broke: {error}")
+            for kind, data in world.remarks():
+                history.append(kind, world.clock.now(), scenario=use.label, **data)
             ended = world.clock.now()
             history.append("cleanup", ended, scenario=use.label, left=list(world.close()))
     except Exception as error:  # noqa: BLE001 - clean-up runs on every path and must not hide the first error.
@@ -301,7 +317,7 @@ class _ScenarioRun:
                 self.plan.estate,
                 store,
                 drill_id=self.plan.drill.id,
-                prefix=f"drill-{self.plan.drill.id[-6:]}",
+                prefix=self.plan.prefix_of(self.use),
                 history=self.history,
                 context={"scenario": self.use.label, "store": store.name},
                 capabilities=self.plan.provider.capabilities,
@@ -320,6 +336,9 @@ class _ScenarioRun:
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
+                if missing := lacking(use.name, self.plan.provider.capabilities):
+                    site.note("capability.missing", protection=use.name, missing=missing, reason=self._why(missing))
+                    continue
                 self.progress(f"{self.use.label}: {site.store.name}: protecting by {use.name}")
                 try:
                     load_protection(use.name).set_up(site, use.options)
@@ -339,7 +358,13 @@ class _ScenarioRun:
             self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
             for use in workload.site.store.protections:
-                self._health(workload, use.name, use.options)
+                if not lacking(use.name, self.plan.provider.capabilities):
+                    self._health(workload, use.name, use.options)
+
+    def _why(self, missing: Sequence[str]) -> str:
+        reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})
+        told = [f"{name} ({reasons[name]})" if reasons.get(name) else name for name in missing]
+        return f"{self.plan.provider.name} cannot do {', '.join(told)}"
 
     def _premise(self, workload: StoreWorkload, check: str, find: Callable[[StoreWorkload], Finding]) -> None:
         try:

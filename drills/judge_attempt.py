@@ -81,8 +81,10 @@ def judge_attempt(case: Case) -> Attempt:
     """Findings and figures of one path. Raises EvidenceError for evidence that is missing or damaged."""
     found = _Found()
     found.findings += map(_before_the_failure, case.before)
-    skipped = case.last("skipped")
-    if skipped is not None:
+    skipped, missing = case.last("skipped"), next((e for e in case.events if e.kind == "capability.missing"), None)
+    if missing is not None:
+        found.findings.append(Finding("capability", "unknown", case.store, "tried and proved", missing.text("reason")))
+    elif skipped is not None:
         found.findings.append(Finding("skipped", "unknown", case.store, "tried and proved", skipped.text("reason")))
     elif case.last("attempt.started") is None:
         why = f"the drill broke: {case.broke}" if case.broke else "the history ends before its turn"

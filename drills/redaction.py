@@ -14,8 +14,11 @@ from typing import Any
 from drills.history import Appends
 
 MASK = "[redacted]"
-SECRET_KEYS = re.compile(r"secret|token(?!s)|password|signature|authorization|credential", re.IGNORECASE)
-HARMLESS_KEYS = frozenset({"nexttoken", "clientrequesttoken", "continuationtoken"})
+SECRET_KEYS = frozenset(
+    {"secretaccesskey", "awssecretaccesskey", "sessiontoken", "awssessiontoken", "securitytoken", "xamzsecuritytoken"}
+    | {"xamzsignature", "authorization", "password", "masteruserpassword", "tokencode", "clientsecret"}
+)
+"""Only these: a record's attribute may be called a token, and a setting that is masked could not be compared."""
 _FORMS = (
     re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,20}(?![A-Z0-9])"),
     re.compile(r"(?i)(?<=x-amz-security-token=)[^&\s\"']+"),
@@ -61,7 +64,7 @@ class Redaction:
 
     def _under(self, key: Any, item: Any) -> Any:
         name = str(key).lower().replace("_", "").replace("-", "")
-        if isinstance(item, str) and name not in HARMLESS_KEYS and SECRET_KEYS.search(name):
+        if isinstance(item, str) and name in SECRET_KEYS:
             return MASK
         return self.value(item)
 

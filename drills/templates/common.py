@@ -70,6 +70,11 @@ def code_parameters(handler: str) -> tuple[Parameter, Parameter]:
     )
 
 
+def said(value: str, words: str) -> str:
+    """The value, or words for it where it is a placeholder."""
+    return words if value.startswith("$") else value
+
+
 def tags(copy_tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in copy_tags.items()]
 

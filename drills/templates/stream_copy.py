@@ -186,8 +186,8 @@ def _production(copy: StreamCopy, parameters: tuple[Parameter, ...]) -> Template
     }
     return Template(
         name="production",
-        account=_said(copy.source_account, "the account of the table"),
-        region=_said(copy.source_region, "the table's region"),
+        account=common.said(copy.source_account, "the account of the table"),
+        region=common.said(copy.source_region, "the table's region"),
         description="A copy of a DynamoDB table in another account, production's side: the function that is fed from "
         "the table's stream, its role, its failure queue, its heartbeat and its alarms.",
         parameters=parameters,
@@ -243,8 +243,8 @@ def _vault(copy: StreamCopy, parameters: tuple[Parameter, ...]) -> Template:
     meanings = {"VaultAccount": placeholder("AWS::AccountId"), "VaultRegion": placeholder("AWS::Region")}
     return Template(
         name="vault",
-        account=_said(copy.vault_account, "the vault account"),
-        region=_said(copy.vault_region, "the copy's region"),
+        account=common.said(copy.vault_account, "the vault account"),
+        region=common.said(copy.vault_region, "the copy's region"),
         description="A copy of a DynamoDB table in another account, the vault's side: the copy and its markers, "
         "protected from deletion, with point-in-time recovery, the bucket for records that are set aside, and the role "
         "that the function writes with. Make production's stack first: the role that is trusted must be there.",
@@ -284,12 +284,8 @@ def _if_sorted(sort: Structure, **more: Any) -> Structure:
 # --- Words -----------------------------------------------------------------------------------------------------------
 
 
-def _said(value: str, words: str) -> str:
-    return words if value.startswith("$") else value
-
-
 def _steps(copy: StreamCopy) -> tuple[str, ...]:
-    table = _said(copy.source_table, "TABLE")
+    table = common.said(copy.source_table, "TABLE")
     return (
         f"switch the stream of the table on, unless it is, and note its ARN: aws dynamodb update-table --table-name "
         f"{table} --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",

@@ -71,7 +71,9 @@ class AccessPart(AccountPart):
         if self.external_id is not None and self.role_arn is None:
             raise ValueError("expected 'role_arn' beside 'external_id', which its trust asks for")
         if self.mfa_serial is not None and self.role_arn is None:
-            raise ValueError("expected 'role_arn' beside 'mfa_serial'; a profile has one of its own in the configuration")
+            raise ValueError(
+                "expected 'role_arn' beside 'mfa_serial'; a profile has one of its own in the configuration"
+            )
         return self
 
 

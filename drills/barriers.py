@@ -19,10 +19,21 @@ BUCKET_ARN = re.compile(r"^arn:[\w-]+:s3:::([^/]+)")
 QUEUE_URL = re.compile(r"^https?://[^/]+/([0-9]{12})/")
 CONTENT = frozenset(
     {"Item", "Items", "Key", "RequestItems", "TransactItems", "Body", "Policy", "PolicyDocument", "Tags", "Value"}
-    | {"ResourcePolicy", "ExpressionAttributeValues", "AssumeRolePolicyDocument", "Environment", "Metadata", "Dimensions"}
+    | {
+        "ResourcePolicy",
+        "ExpressionAttributeValues",
+        "AssumeRolePolicyDocument",
+        "Environment",
+        "Metadata",
+        "Dimensions",
+    }
 )
 """Parameters whose value is content: what they name is not what the call is about."""
-INVALID = {"s3": "InvalidAccessKeyId", "dynamodb": "UnrecognizedClientException", "lambda": "UnrecognizedClientException"}
+INVALID = {
+    "s3": "InvalidAccessKeyId",
+    "dynamodb": "UnrecognizedClientException",
+    "lambda": "UnrecognizedClientException",
+}
 Told = Callable[[dict[str, Any], str, str, str], None]
 
 

@@ -80,6 +80,9 @@ def drill_options(command: Command) -> Command:
     help="Where the drill's folder goes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON to stdout and nothing else.")
+@click.option(
+    "--approve", metavar="DIGEST", help="In real accounts: run the plan of this digest; nothing is asked.  [see plan]"
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -92,6 +95,7 @@ def run(
     records: int,
     out: Path,
     as_json: bool,
+    approve: str | None,
 ) -> None:
     """Run a drill and write its report.
 
@@ -100,12 +104,14 @@ def run(
     A SCENARIO is a name, or name:variant for one of its variants.
     """
     from drills.running import run_drill
+    from drills.sandbox_cli import approval
 
     with _progress() as progress:
         report, folder = run_drill(
             scenarios,
             out=out,
             progress=progress,
+            approve=approval(approve),
             on=on,
             estate=estate,
             stores=stores or None,
@@ -118,19 +124,29 @@ def run(
 
 @cli.command()
 @drill_options
+@click.option("--permissions", is_flag=True, help="In real accounts: print each role's IAM policy as JSON instead.")
 def plan(
-    scenarios: tuple[str, ...], estate: str, on: str, stores: tuple[str, ...], paths: Paths, seed: int, records: int
+    scenarios: tuple[str, ...],
+    estate: str,
+    on: str,
+    stores: tuple[str, ...],
+    paths: Paths,
+    seed: int,
+    records: int,
+    permissions: bool,
 ) -> None:
     """Say what a drill would do; touch nothing.
 
-    Lists what would be made, destroyed, restored and checked.
+    Lists what would be made, destroyed, restored and checked; in real accounts also every call and the permissions
+    that it needs, duration and cost, and the digest to approve the plan by.
     """
     from drills.running import plan_drill
+    from drills.sandbox_cli import told_plan
 
     planned = plan_drill(
         scenarios, on=on, estate=estate, stores=stores or None, paths=paths, seed=seed, records=records
     )
-    for line in planned.describe():
+    for line in told_plan(planned, permissions):
         click.echo(line)
 
 
@@ -172,14 +188,15 @@ def judge(context: click.Context, folder: Path) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
-def init(folder: Path) -> None:
+@click.option("--sandbox", is_flag=True, help="Write sandbox.yaml, a provider file for a game day, instead.")
+def init(folder: Path, sandbox: bool) -> None:
     """Write a starter for your own repository.
 
     Puts scenarios/, fixtures/ and files for CI into DIR (here, when none is given). Overwrites nothing.
     """
     from drills.starting import start
 
-    started = start(folder)
+    started = start(folder, sandbox=sandbox)
     for path in started.written:
         click.echo(f"wrote {path}")
     for path in started.left_alone:

@@ -29,6 +29,7 @@ from drills.model import JSON, DrillInfo, Estate, Finding
 from drills.plugins import lacking, load_protection, load_store_kind
 from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
+from drills.redaction import RedactedHistory
 from drills.scenario import Scenario
 from drills.stores import StoreKind
 from drills.suggestions import nearest
@@ -104,7 +105,12 @@ class Plan:
         """
         if self.drill.grade == "simulated":
             return f"{self.provider.prefix}-{self.drill.id[-6:]}"
-        return f"{self.provider.prefix}-{self.drill.id[-5:]}{ORDINALS[self.scenarios.index(use)]}"
+        return f"{self.prefix}{ORDINALS[self.scenarios.index(use)]}"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of everything begin that this drill makes."""
+        return f"{self.provider.prefix}-{self.drill.id[-5:]}"
 
     def describe(self) -> list[str]:
         """What would be done, destroyed and checked, a line each."""
@@ -223,7 +229,9 @@ def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None)
     """Carry out a plan; returns the drill's folder. What breaks is in the history, and the folder can be judged."""
     folder = out / plan.drill.id
     evidence = Evidence.create(folder, plan.as_json())
-    with History.create(folder) as history:
+    with History.create(folder) as own:
+        redaction = getattr(plan.provider, "redaction", None)
+        history: Appends = RedactedHistory(own, redaction) if redaction is not None else own
         history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
         ended = (runner or one_after_another)(plan, history, evidence, progress)
         history.append("drill.ended", ended)

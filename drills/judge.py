@@ -23,6 +23,7 @@ from drills.evidence import PLAN, EvidenceFile, read_ledger, read_plan
 from drills.history import Event, read_history
 from drills.judge_attempt import Case, judge_attempt
 from drills.judge_references import judge_reference
+from drills.judge_sandbox import enforced, slept
 from drills.measure import Response
 from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Reference, Report, Verdict, worst
 from drills.verify import Expectations
@@ -56,6 +57,8 @@ def judge(folder: Path) -> Report:
         *_referred(folder, plan, cells, events),
         *_ran_to_its_end(events),
         *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]),
+        *enforced(events),
+        *slept(events, cells),
     )
     verdict = worst([*(cell.verdict for cell in cells), *(finding.verdict for finding in findings)])
     return Report(plan.drill, verdict, cells, findings)

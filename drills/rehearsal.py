@@ -136,6 +136,11 @@ class _RehearsedWorld(SimulatedWorld):
         if role is None or role in self._lost or not request.principal.administrator or request.service == "sts":
             return
         for need in needs_of(request):
+            if need.action == "s3:DeleteObjects":
+                # No action of IAM's: each key is judged by itself.
+                for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
+                    self._heard.permissions.add(Permission(role, action, f"{need.resource.partition('/')[0]}/*"))
+                continue
             self._heard.permissions.add(Permission(role, need.action, need.resource))
 
     def close_account(self, role: AccountRole) -> None:
@@ -150,5 +155,3 @@ class _RehearsedWorld(SimulatedWorld):
 
     def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
         """Real time passes by itself, and for a small store next to none does."""
-
-

@@ -31,9 +31,7 @@ class RealTime:
 
     kind: ClockKind = "wall"
 
-    def __init__(
-        self, inner: Clock, running: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, inner: Clock, running: Callable[[], float] = time.monotonic) -> None:
         self.jumps: list[Jump] = []
         self._inner = inner
         self._running = running

@@ -12,7 +12,6 @@ from typing import Any
 
 from botocore.exceptions import EndpointConnectionError
 
-
 CONTEXT = "drills_barriers"
 ARN = re.compile(r"^arn:[\w-]+:[\w-]+:([\w-]*):([0-9]{12}):")
 BUCKET_ARN = re.compile(r"^arn:[\w-]+:s3:::([^/]+)")

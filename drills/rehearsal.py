@@ -25,6 +25,7 @@ from drills.providers.interface import Call, Provider
 from drills.providers.simulated import SimulatedWorld
 from drills.simulator import SimulatedAWS
 from drills.simulator.needs import needs_of
+from drills.simulator.needs.s3 import bucket_and_key
 
 MOST_RECORDS = 200
 """More records send more of the same calls; they are counted up instead of rehearsed."""
@@ -135,12 +136,13 @@ class _RehearsedWorld(SimulatedWorld):
         role = self._roles.get(request.account)
         if role is None or role in self._lost or not request.principal.administrator or request.service == "sts":
             return
+        if request.operation == "DeleteObjects":
+            # No action of IAM's: each key is judged by itself.
+            objects = f"arn:aws:s3:::{bucket_and_key(request.url)[0]}/*"
+            for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
+                self._heard.permissions.add(Permission(role, action, objects))
+            return
         for need in needs_of(request):
-            if need.action == "s3:DeleteObjects":
-                # No action of IAM's: each key is judged by itself.
-                for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"):
-                    self._heard.permissions.add(Permission(role, action, f"{need.resource.partition('/')[0]}/*"))
-                continue
             self._heard.permissions.add(Permission(role, need.action, need.resource))
 
     def close_account(self, role: AccountRole) -> None:

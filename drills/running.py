@@ -14,8 +14,8 @@ from drills.model import Report
 from drills.plugins import load_estate, load_scenario, scenario_names
 from drills.providers.interface import Provider
 from drills.report import write_all
-from drills.suggestions import did_you_mean
 from drills.side_by_side import SideBySide, processes_for
+from drills.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from drills.sandbox_plan import SandboxPlan

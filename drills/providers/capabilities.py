@@ -21,6 +21,7 @@ CAPABILITIES: Mapping[str, str] = {
     "s3.replication": "replication of objects to another bucket",
     "s3.batch_replication": "replication of what was there before, by a batch job",
     "s3.versioning": "versions of objects",
+    "sts.session_policies": "a session has no more permissions than its inline policy gives it",
 }
 
 OF_MOTO: Mapping[str, str] = {
@@ -31,5 +32,6 @@ OF_MOTO: Mapping[str, str] = {
     "s3.bucket_policies": "moto does not enforce policies by default",
     "s3.replication": "moto stores a replication's rules and replicates nothing",
     "s3.batch_replication": "moto stores batch jobs and carries none out",
+    "sts.session_policies": "moto does not enforce policies by default",
 }
 """What moto's own server lacks, as measured by the tests of its provider."""

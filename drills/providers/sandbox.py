@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,7 +68,8 @@ class SandboxProvider:
 
     @contextmanager
     def open(self, estate: Estate, seed: int) -> Iterator[SandboxWorld]:
-        world = SandboxWorld(self.given, estate, self._clock, self.redaction, self.narrow)
+        policies = "sts.session_policies" in self.capabilities
+        world = SandboxWorld(self.given, estate, self._clock, self.redaction, self.narrow, denies=policies)
         try:
             yield world
         finally:
@@ -94,7 +95,14 @@ class SandboxWorld:
     """See drills.providers.interface.World."""
 
     def __init__(
-        self, given: SandboxFile, estate: Estate, clock: Clock, redaction: Redaction, narrow: Narrow | None = None
+        self,
+        given: SandboxFile,
+        estate: Estate,
+        clock: Clock,
+        redaction: Redaction,
+        narrow: Narrow | None = None,
+        *,
+        denies: bool = True,
     ) -> None:
         quiet_loggers()
         self.clock = RealTime(clock)
@@ -102,6 +110,7 @@ class SandboxWorld:
         self._estate = estate
         self._redaction = redaction
         self._narrow = narrow
+        self._denies = denies
         self._make = Sessions(given.file, given.accounts.accesses, given.endpoint_url)
         self._sessions: dict[AccountRole, boto3.Session] = {}
         self._clients: dict[tuple[str, AccountRole, str], Any] = {}
@@ -197,23 +206,41 @@ class SandboxWorld:
         account = self._account(role)
         self._barriers.lost.add(account.id)
         what = f"{role} account {account.id} lost"
-        if self._given.accounts.accesses[role].role_arn is None:
-            self._enforced(what, None, "its profile is used as it is, without a session policy")
+        if why := self._cannot_deny([role]):
+            self._enforced(what, None, why)
         else:
             self._enforced(what, *self._asked(role, account.region, DENY_ALL))
 
     def region_down(self, region: str) -> None:
         self._barriers.down.add(region)
         what = f"region {region} down"
-        if self._narrow is None or any(access.role_arn is None for access in self._given.accounts.accesses.values()):
-            self._enforced(what, None, "a profile is used as it is, without a session policy")
+        why = self._cannot_deny(self._estate.accounts)
+        if why or self._narrow is None:
+            self._enforced(what, None, why or "the sessions of this drill are not narrowed")
             return
+        seen = ""
         for role in self._estate.accounts:
             denied, seen = self._asked(role, region, self._narrow(role, region))
             if not denied:
-                self._enforced(what, denied, seen)
+                self._enforced(what, False, seen)
                 return
         self._enforced(what, True, seen)
+
+    def _cannot_deny(self, roles: Iterable[AccountRole]) -> str:
+        """Why AWS cannot be made to deny these roles' calls; empty when it can."""
+        if not self._denies:
+            return "the endpoint does not enforce session policies"
+        for role in roles:
+            if self._given.accounts.accesses[role].role_arn is None:
+                return f"{role} is reached by a profile, whose sessions have no policy"
+        return ""
+
+    def lift(self) -> None:
+        """End outage and loss, so that what the drill made can be deleted."""
+        self._barriers.lost.clear()
+        self._barriers.down.clear()
+        self._sessions.clear()
+        self._clients.clear()
 
     def _asked(self, role: AccountRole, region: str, policy: str) -> tuple[bool, str]:
         """Renew the role's session with this policy and ask AWS once: whether it denied, and what was seen."""

@@ -20,7 +20,6 @@ from drills.site import Site
 from drills.templates import common
 from drills.templates.structure import (
     KEPT,
-    NO_VALUE,
     Bundle,
     Parameter,
     Structure,
@@ -104,7 +103,6 @@ def _production(copy: BucketCopy, parameters: tuple[Parameter, ...]) -> Template
         "SourceAccount": placeholder("AWS::AccountId"),
         "SourceRegion": placeholder("AWS::Region"),
         "SourceKeyArn": {"Fn::If": ["HasSourceKey", {"Ref": "SourceKeyArn"}, {"Fn::Sub": _any_key(copy)}]},
-        "AlarmTopic": common.ALARM_TOPIC,
     }
     resources = {
         "ReplicationRole": common.role(copy.role, role_trust(), POLICY, _role_policy(copy), copy.tags),
@@ -157,11 +155,7 @@ def _here(copy: BucketCopy) -> BucketCopy:
 
 def _role_policy(copy: BucketCopy) -> Structure:
     """With the statements about keys only where there is a key."""
-    plain, encrypted = role_policy(copy, None, None), role_policy(copy, SOURCE_KEY, REPLICA_KEY)
-    statements = [
-        one if one in plain["Statement"] else {"Fn::If": ["Encrypted", one, NO_VALUE]} for one in encrypted["Statement"]
-    ]
-    return {**encrypted, "Statement": statements}
+    return {"Fn::If": ["Encrypted", role_policy(copy, SOURCE_KEY, REPLICA_KEY), role_policy(copy, None, None)]}
 
 
 def replication(copy: BucketCopy, replica_key: str | None) -> str:

@@ -17,7 +17,6 @@ NAME = r"[a-z][a-z0-9-]{1,48}[a-z0-9]"
 """So short and plain that everything is called as the copy's model calls it: nothing is shortened or replaced."""
 
 HAS_ALARM_TOPIC: Structure = {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}}
-ALARM_TOPIC: Structure = {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, NO_VALUE]}
 
 
 def name_parameter() -> Parameter:
@@ -136,10 +135,15 @@ def permission(function_name: Structure, rule_arn: Structure) -> Structure:
 def alarm_resources(
     alarms: Sequence[Mapping[str, Any]], name: str, copy_tags: Mapping[str, str]
 ) -> dict[str, Structure]:
-    """The alarms of a copy called ``name``, each called by what its name ends with, such as ``GivenUpAlarm``."""
+    """The alarms of a copy called ``name``, each called by what its name ends with, such as ``GivenUpAlarm``.
+
+    They notify the parameter ``AlarmTopic``, where it is given.
+    """
     found = {}
     for alarm in alarms:
         words = str(alarm["AlarmName"]).removeprefix(f"{name}-").split("-")
         logical = "".join(word.capitalize() for word in words) + "Alarm"
-        found[logical] = resource("AWS::CloudWatch::Alarm", {**alarm, "Tags": tags(copy_tags)})
+        actions = {"Fn::If": ["HasAlarmTopic", [{"Ref": "AlarmTopic"}], NO_VALUE]}
+        properties = {**alarm, "AlarmActions": actions, "Tags": tags(copy_tags)}
+        found[logical] = resource("AWS::CloudWatch::Alarm", properties)
     return found

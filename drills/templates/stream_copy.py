@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from drills.model import JSON
 from drills.packing import package_name
@@ -32,7 +31,6 @@ from drills.stream_copy.vault_side import POLICY as VAULT_POLICY
 from drills.templates import common
 from drills.templates.structure import (
     KEPT,
-    NO_VALUE,
     Bundle,
     Decided,
     Parameter,
@@ -177,7 +175,6 @@ def _production(copy: StreamCopy, parameters: tuple[Parameter, ...]) -> Template
         "SourceRegion": placeholder("AWS::Region"),
         "SourceTable": _of_stream(1),
         "StreamLabel": _of_stream(3),
-        "AlarmTopic": common.ALARM_TOPIC,
     }
     attributes = {
         copy.production_role_arn: {"Fn::GetAtt": ["FunctionRole", "Arn"]},
@@ -266,19 +263,17 @@ def _table(copy: StreamCopy, name: str, more: Structure) -> Structure:
 
 
 def _copy_keys() -> Structure:
-    """The table's key schema, its sort key only where it has one."""
+    """The table's key schema, with a sort key only where it has one."""
     partition, sort = {"Ref": "PartitionKey"}, {"Ref": "SortKey"}
+    schema = [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+    types = [
+        {"AttributeName": partition, "AttributeType": {"Ref": "PartitionKeyType"}},
+        {"AttributeName": sort, "AttributeType": {"Ref": "SortKeyType"}},
+    ]
     return {
-        "KeySchema": [{"AttributeName": partition, "KeyType": "HASH"}, _if_sorted(sort, KeyType="RANGE")],
-        "AttributeDefinitions": [
-            {"AttributeName": partition, "AttributeType": {"Ref": "PartitionKeyType"}},
-            _if_sorted(sort, AttributeType={"Ref": "SortKeyType"}),
-        ],
+        "KeySchema": {"Fn::If": ["HasSortKey", schema, schema[:1]]},
+        "AttributeDefinitions": {"Fn::If": ["HasSortKey", types, types[:1]]},
     }
-
-
-def _if_sorted(sort: Structure, **more: Any) -> Structure:
-    return {"Fn::If": ["HasSortKey", {"AttributeName": sort, **more}, NO_VALUE]}
 
 
 # --- Words -----------------------------------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def _production(copy: BucketCopy, parameters: tuple[Parameter, ...]) -> Template
     meanings = {
         "SourceAccount": placeholder("AWS::AccountId"),
         "SourceRegion": placeholder("AWS::Region"),
-        "SourceKeyArn": {"Fn::If": ["HasSourceKey", {"Ref": "SourceKeyArn"}, {"Fn::Sub": _any_key(copy)}]},
+        "SourceKeyArn": {"Fn::If": ["HasSourceKey", {"Ref": "SourceKeyArn"}, filled(_any_key(copy), {}, {})]},
     }
     resources = {
         "ReplicationRole": common.role(copy.role, role_trust(), POLICY, _role_policy(copy), copy.tags),

@@ -154,7 +154,9 @@ def _production(copy: StreamCopy, parameters: tuple[Parameter, ...]) -> Template
     function: Structure = {"Ref": "Function"}
     resources = {
         "FunctionRole": common.role(copy.production_role, trust, POLICY, policy, copy.tags),
-        "GivenUpQueue": resource("AWS::SQS::Queue", {"QueueName": copy.queue, **_queue(), "Tags": copy.tag_list}),
+        "GivenUpQueue": resource(
+            "AWS::SQS::Queue", {"QueueName": copy.queue, **_queue(), "Tags": copy.tag_list}, **KEPT
+        ),
         "Function": common.function(copy.function, configuration, copy.tags),
         "Feed": resource(
             "AWS::Lambda::EventSourceMapping",

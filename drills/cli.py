@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 import drills
+from drills.clean_up_cli import commands as clean_up_commands
 from drills.errors import DrillError
 from drills.own_cli import commands as own_commands
 from drills.template_cli import template
@@ -20,7 +21,7 @@ from drills.template_cli import template
 if TYPE_CHECKING:
     from drills.model import Report
 
-PASSED, FAILED, USAGE, UNKNOWN, BROKE = 0, 1, 2, 3, 4
+PASSED, FAILED, USAGE, UNKNOWN, BROKE, STOPPED = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 Paths = Literal["all", "preferred"]
@@ -31,7 +32,8 @@ Exit codes:
   1  a check or an objective failed
   2  usage or configuration error; nothing was done
   3  nothing failed, but something is unknown
-  4  the drill itself broke; the report was still written and clean-up done"""
+  4  the drill itself broke; the report was still written and clean-up done
+  5  the drill was told to stop, or was killed and resumed; the report was written and clean-up done"""
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -206,7 +208,7 @@ def init(folder: Path, sandbox: bool) -> None:
 
 def _conclude(context: click.Context, report: Report, folder: Path, as_json: bool) -> None:
     """Print what a drill concluded and leave with its exit code."""
-    from drills.judge import broke
+    from drills.judge import broke, stopped
 
     if as_json:
         click.echo((folder / "report.json").read_bytes(), nl=False)
@@ -216,7 +218,8 @@ def _conclude(context: click.Context, report: Report, folder: Path, as_json: boo
         print_matrix(report)
         click.echo(f"report: {folder / 'report.html'}")
     verdicts = {"pass": PASSED, "fail": FAILED, "unknown": UNKNOWN}
-    context.exit(BROKE if broke(folder) else verdicts[report.verdict])
+    code = BROKE if broke(folder) else verdicts[report.verdict]
+    context.exit(STOPPED if stopped(folder) else code)
 
 
 @contextmanager
@@ -235,6 +238,8 @@ def _progress() -> Iterator[Callable[[str], None]]:
 for own_command in own_commands(_progress):
     cli.add_command(own_command)
 cli.add_command(template)
+for clean_up_command in clean_up_commands(_progress, _conclude):
+    cli.add_command(clean_up_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

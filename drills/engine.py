@@ -12,10 +12,11 @@ import json
 import string
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import drills
 from drills.attempts import Recovery, finding_as_json
@@ -31,10 +32,14 @@ from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
 from drills.redaction import RedactedHistory
 from drills.scenario import Scenario
+from drills.stopping import Stopping
 from drills.stores import StoreKind
 from drills.suggestions import nearest
 from drills.workload import StoreWorkload, link, write_for
 from drills.world_site import Calls, WorldSite
+
+if TYPE_CHECKING:
+    from drills.keeping import Keeping
 
 Paths = Literal["all", "preferred"]
 Progress = Callable[[str], None]
@@ -233,17 +238,34 @@ def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None)
         redaction = getattr(plan.provider, "redaction", None)
         history: Appends = RedactedHistory(own, redaction) if redaction is not None else own
         history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
-        ended = (runner or one_after_another)(plan, history, evidence, progress)
+        # In real accounts what is intended is on disk before it is done, and the drill can be stopped.
+        keep: Keep = getattr(plan.provider, "keep", _keeps_nothing)
+        with keep(folder, plan.drill.id, plan.estate):
+            ended = (runner or one_after_another)(plan, history, evidence, progress)
         history.append("drill.ended", ended)
     return folder
+
+
+Keep = Callable[[Path, str, Estate], AbstractContextManager[None]]
+
+
+def _keeps_nothing(*_: object) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def one_after_another(plan: Plan, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
     """Run all scenarios in this process; returns when the last one ended."""
     ended = plan.drill.started
     for use in plan.scenarios:
+        keeping = _keeping(plan)
+        if keeping is not None and keeping.stop.reason is not None:
+            break
         ended = run_scenario(plan, use, history, evidence, progress)
     return ended
+
+
+def _keeping(plan: Plan) -> Keeping | None:
+    return getattr(plan.provider, "keeping", None)
 
 
 def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
@@ -257,10 +279,14 @@ def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evide
             except Exception as error:  # noqa: BLE001 - a drill that breaks is a result, not a traceback.
                 tell_error(history, use, world.clock.now(), error)
                 progress(f"{use.label}: broke: {error}")
+            except Stopping as stopping:
+                history.append("stopped", world.clock.now(), scenario=use.label, reason=str(stopping))
+                progress(f"{use.label}: stopped: {stopping}; cleaning up")
+            left = list(world.close())
             for kind, data in world.remarks():
                 history.append(kind, world.clock.now(), scenario=use.label, **data)
             ended = world.clock.now()
-            history.append("cleanup", ended, scenario=use.label, left=list(world.close()))
+            history.append("cleanup", ended, scenario=use.label, left=left)
     except Exception as error:  # noqa: BLE001 - clean-up runs on every path and must not hide the first error.
         tell_error(history, use, ended, error)
     return ended
@@ -285,7 +311,9 @@ class _ScenarioRun:
         self.evidence = evidence
         self.progress = progress
         self.calls = Calls()
-        self.guard = Guard(plan.drill.id)
+        keeping = _keeping(plan)
+        record, stop = (keeping.record, keeping.stop) if keeping is not None else (None, None)
+        self.guard = Guard(plan.drill.id, record, stop=stop)
         self.workloads: list[StoreWorkload] = []
         world.listen(self._heard)
 

@@ -31,7 +31,7 @@ def check(accounts: Mapping[AccountRole, Account], ask: Ask, file: str) -> None:
     """
     _differ(accounts, file)
     for role, account in accounts.items():
-        _is_the_account(role, account, ask, file)
+        is_the_account(role, account, ask, file)
     for role, account in accounts.items():
         _is_not_the_management_account(role, account, ask, file)
         _is_marked(role, account, ask, file)
@@ -46,7 +46,7 @@ def _differ(accounts: Mapping[AccountRole, Account], file: str) -> None:
         )
 
 
-def _is_the_account(role: AccountRole, account: Account, ask: Ask, file: str) -> None:
+def is_the_account(role: AccountRole, account: Account, ask: Ask, file: str) -> None:
     found = _answer(role, "who these credentials are", lambda: ask("sts", role).get_caller_identity(), file)["Account"]
     if found != account.id:
         raise UsageError(

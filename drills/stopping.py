@@ -7,14 +7,18 @@ time limit, the cost limit, the alarm.
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from drills.clock import Clock, ClockKind
 
 STOP_FILE = "stop"
 ALARM_EVERY_SECONDS = 15.0
@@ -51,6 +55,10 @@ class Stop:
     @contextmanager
     def on_signals(self) -> Iterator[None]:
         """Ctrl-C and SIGTERM stop the drill at its next call or wait; a second one leaves at once, unclean."""
+        if threading.current_thread() is not threading.main_thread():
+            # Python lets no other thread listen to signals.
+            yield
+            return
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def told(number: int, _: FrameType | None) -> None:
@@ -65,6 +73,32 @@ class Stop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+SLICE_SECONDS = 1.0
+
+
+class StoppingClock:
+    """See drills.clock.Clock. Whoever waits by it is woken when the drill must stop."""
+
+    def __init__(self, inner: Clock, stop: Stop) -> None:
+        self._inner = inner
+        self._stop = stop
+
+    @property
+    def kind(self) -> ClockKind:
+        return self._inner.kind
+
+    def now(self) -> datetime:
+        return self._inner.now()
+
+    def sleep(self, seconds: float) -> None:
+        left = max(0.0, seconds)
+        while left > 0:
+            self._stop.check()
+            self._inner.sleep(min(left, SLICE_SECONDS))
+            left -= SLICE_SECONDS
+        self._stop.check()
 
 
 def stop_file(folder: Path) -> Condition:

@@ -6,10 +6,12 @@ session is renewed besides with a policy that denies the same, and AWS is asked 
 
 from __future__ import annotations
 
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +21,7 @@ from drills import safety
 from drills.barriers import Barriers
 from drills.clock import Clock, WallClock
 from drills.deeds import Deeds
+from drills.keeping import Keeping, as_remark, keep
 from drills.model import JSON, Account, AccountRole, Estate, Grade, Location, ProductionSize
 from drills.own_accounts import told
 from drills.permissions import DENY_ALL
@@ -29,6 +32,7 @@ from drills.providers.real_time import RealTime
 from drills.redaction import Redaction, quiet_loggers
 from drills.sandbox_file import SandboxFile
 from drills.sessions import Sessions
+from drills.stopping import StoppingClock
 
 PROBE_SECONDS = 5
 Narrow = Callable[[AccountRole, str | None], str]
@@ -41,7 +45,9 @@ class SandboxProvider:
 
     grade: Grade = "sandbox"
 
-    def __init__(self, given: SandboxFile, clock: Clock | None = None) -> None:
+    def __init__(
+        self, given: SandboxFile, clock: Clock | None = None, running: Callable[[], float] = time.monotonic
+    ) -> None:
         self.given = given
         self.prefix = given.prefix
         self.name = f"sandbox at {given.endpoint_url} (not AWS)" if given.endpoint_url else "sandbox"
@@ -50,7 +56,22 @@ class SandboxProvider:
         self.redaction = Redaction()
         self.narrow: Narrow | None = None
         """How the sessions of the drill are narrowed; None before it is planned."""
+        self.keeping: Keeping | None = None
+        """The record of the drill that is running, and what stops it."""
         self._clock = clock or WallClock()
+        self._running = running
+
+    @contextmanager
+    def keep(self, folder: Path, drill_id: str, estate: Estate) -> Iterator[None]:
+        """Keep a drill's intentions in its folder for as long as it runs, and listen to what stops it."""
+
+        def cloudwatch() -> Any:
+            with self.open(estate, 0) as world:
+                return world.client("cloudwatch", "production", estate.accounts["production"].region)
+
+        with keep(self.given, folder, drill_id, estate.accounts, self._clock, cloudwatch) as self.keeping:
+            yield
+        self.keeping = None
 
     def check(self, estate: Estate) -> None:
         """Prove the accounts safe. Raises UsageError where one is not; changes nothing."""
@@ -69,7 +90,10 @@ class SandboxProvider:
     @contextmanager
     def open(self, estate: Estate, seed: int) -> Iterator[SandboxWorld]:
         policies = "sts.session_policies" in self.capabilities
-        world = SandboxWorld(self.given, estate, self._clock, self.redaction, self.narrow, denies=policies)
+        clock = RealTime(self._clock, self._running)
+        world = SandboxWorld(self.given, estate, clock, self.redaction, self.narrow, denies=policies)
+        if self.keeping is not None:
+            world.kept(self.keeping)
         try:
             yield world
         finally:
@@ -98,14 +122,14 @@ class SandboxWorld:
         self,
         given: SandboxFile,
         estate: Estate,
-        clock: Clock,
+        clock: RealTime,
         redaction: Redaction,
         narrow: Narrow | None = None,
         *,
         denies: bool = True,
     ) -> None:
         quiet_loggers()
-        self.clock = RealTime(clock)
+        self.clock = clock
         self._given = given
         self._estate = estate
         self._redaction = redaction
@@ -117,6 +141,7 @@ class SandboxWorld:
         self._barriers = Barriers()
         self._deeds = Deeds()
         self._listeners: list[Callable[[Call], None]] = []
+        self._keeping: Keeping | None = None
         self._remarks: list[tuple[str, Mapping[str, JSON]]] = []
 
     # --- Clients
@@ -275,7 +300,22 @@ class SandboxWorld:
         ]
         return (*self._remarks, *jumps)
 
+    def kept(self, keeping: Keeping) -> None:
+        """From now on waits end when the drill must stop, and closing deletes what the drill's record says it made."""
+        self._keeping = keeping
+        self.clock = RealTime(StoppingClock(keeping.clock, keeping.stop))
+        self.listen(keeping.heard)
+        keeping.deeds.append(self._deeds)
+
     def close(self) -> tuple[str, ...]:
-        """What the drill made, by its own record, and did not delete."""
+        """Delete what the drill made, by its own record; what is left or could not be looked for, each with its reason.
+
+        Without a record nothing is deleted, and what was made and not destroyed is told.
+        """
         self.clock.forget()
+        if self._keeping is not None:
+            self.lift()
+            found = self._keeping.clean_up(self.client)
+            self._remarks.append(("cleanup.done", as_remark(found)))
+            return (*map(str, found.left), *found.gaps)
         return tuple(f"{resource}: made by this drill and not deleted" for resource in self._deeds.left)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from drills.accounts_file import ALL_ROLES
 from drills.errors import UsageError
 from drills.model import AccountRole
 from drills.rehearsal import Permission
@@ -37,10 +38,11 @@ def to_attach(
     ``prefixes``: those of the drill's scenarios; ``to``: what all drills' names begin with.
     """
     known = list(prefixes)
-    by_role: dict[AccountRole, dict[str, set[str]]] = {}
+    # Every account is proven safe, also one in which this drill makes nothing.
+    by_role: dict[AccountRole, dict[str, set[str]]] = {role: defaultdict(set) for role in ALL_ROLES}
     for one in (*needed, *cleaning):
         resource = next((generalised(one.resource, p, to) for p in known if p in one.resource), None)
-        by_role.setdefault(one.role, defaultdict(set))[one.action].add(resource or generalised(one.resource, "\0", to))
+        by_role[one.role][one.action].add(resource or generalised(one.resource, "\0", to))
     return {role: _document({**actions, **_of_safety()}) for role, actions in sorted(by_role.items())}
 
 

@@ -57,10 +57,14 @@ class SandboxPlan:
         return Cost(sum(one.calls_usd for one in costs), sum(one.resources_usd for one in costs))
 
     @property
+    def called(self) -> frozenset[Permission]:
+        """All that the drill's calls need, clean-up aside."""
+        return frozenset(permission for one in self.rehearsed for permission in one.permissions)
+
+    @property
     def needed(self) -> frozenset[Permission]:
         """All that the drill's calls need, and what cleaning up after it does."""
-        called = frozenset(permission for one in self.rehearsed for permission in one.permissions)
-        return called | cleaning(done for one in self.rehearsed for done in one.done)
+        return self.called | cleaning(done for one in self.rehearsed for done in one.done)
 
     def permissions(self) -> Mapping[AccountRole, Mapping[str, Any]]:
         """The IAM policy that each account role's credentials need, as JSON documents."""

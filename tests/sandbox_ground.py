@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -167,12 +169,11 @@ def counting(behind: str) -> Iterator[tuple[str, list[str]]]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             calls.append(_operation(self.command, self.path, dict(self.headers), body))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
-            request = urllib.request.Request(behind + self.path, body or None, headers, method=self.command)
-            try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    self._answer(answer.status, answer.headers, answer.read())
-            except urllib.error.HTTPError as error:
-                self._answer(error.code, error.headers, error.read())
+            connection = http.client.HTTPConnection(urlsplit(behind).netloc, timeout=60)
+            connection.request(self.command, self.path, body or None, headers)
+            answer = connection.getresponse()
+            self._answer(answer.status, answer.headers, answer.read())
+            connection.close()
 
         def _answer(self, status: int, headers: Any, body: bytes) -> None:
             self.send_response_only(status)

@@ -44,8 +44,8 @@ def template(
 ) -> None:
     """Write a copy's CloudFormation.
 
-    Writes the templates of both accounts, and the packages of the functions, of the copy NAME: stream-copy or
-    bucket-copy. Calls nothing. The same input gives the same bytes.
+    Writes the templates of both accounts, and the packages of the functions, of the copy NAME, such as stream-copy.
+    Calls nothing. The same input gives the same bytes.
     """
     from drills.template_files import Asked, bundle_of, write
 

@@ -18,12 +18,13 @@ READS = ("Describe", "Get", "List", "Head")
 class Recorder:
     """Hands out clients whose changing calls it keeps, with their answers."""
 
-    client: Callable[[str, str], Any]
+    client: Callable[..., Any]
     calls: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
     """Side, service, operation, request, answer; only of calls that were answered."""
 
     def __call__(self, side: str, service: str, region: str | None = None) -> Any:
-        return _Listening(self, side, service, self.client(side, service))
+        place = () if region is None else (region,)
+        return _Listening(self, side, service, self.client(side, service, *place))
 
 
 class _Listening:

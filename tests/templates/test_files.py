@@ -143,7 +143,7 @@ def test_other_accounts_than_the_estates(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["strem-copy"], "there is no template 'strem-copy'; did you mean 'stream-copy'?"),
+        (["strem-copy"], "there is no template 'strem-copy'; did you mean 'stream-copy'"),
         (["stream-copy", "--option", "batch_size=0"], "batch_size: expected a whole number from 1 to 10000, found 0"),
         (["stream-copy", "--option", "batchsize=3"], "batchsize: there is no such option; expected one of"),
         (["stream-copy", "--option", "batch_size"], "--option batch_size: expected NAME=VALUE"),

@@ -32,7 +32,7 @@ UNCOVERED = {
 
 def called(copy: StreamCopy, site: LocalSite) -> tuple[Recorder, str]:
     """What deploying by API calls, and the table's stream."""
-    recorder = Recorder(lambda side, service: site.client(service, side))  # type: ignore[arg-type]
+    recorder = Recorder(lambda side, service: site.client(service, side))
     deploy(copy, recorder, site.wait)
     table = site.table.describe_table(TableName=copy.source_table)["Table"]
     return recorder, str(table["LatestStreamArn"])

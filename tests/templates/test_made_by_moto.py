@@ -1,6 +1,7 @@
 """The stream copy's stacks made by a CloudFormation that nobody here wrote: moto's.
 
-It knows no alarms and no versioning, and keeps roles' policies in a form of its own; what it does make must be as it is by API.
+It knows no alarms and no versioning, and keeps the policies of roles in a form of its own; what it does make must be as
+it is by API.
 """
 
 from __future__ import annotations

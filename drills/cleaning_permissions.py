@@ -22,12 +22,27 @@ DELETING: Mapping[str, tuple[str, ...]] = {
     "key": ("kms:ScheduleKeyDeletion", "kms:DescribeKey", "kms:ListResourceTags"),
     "alias": ("kms:DeleteAlias", "kms:DescribeKey"),
 }
+SWEEPING = (
+    "cloudwatch:DescribeAlarms",
+    "dynamodb:ListTables",
+    "events:ListRules",
+    "iam:ListRoles",
+    "kms:ListKeys",
+    "lambda:ListFunctions",
+    "s3:ListAllMyBuckets",
+    "sqs:ListQueues",
+    "ssm:DescribeParameters",
+    "tag:GetResources",
+)
+"""To prove that nothing is left, everything is listed: these know no narrower resource than all of them."""
 OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload")
 
 
 def cleaning(done: Iterable[Done]) -> frozenset[Permission]:
     """The permissions that deleting everything needs that was made or restored."""
-    return frozenset(permission for one in done if one.what != "destroy" for permission in _deleting(one))
+    made = [one for one in done if one.what != "destroy"]
+    sweeping = {Permission(role, action, "*") for role in {one.role for one in made} for action in SWEEPING}
+    return frozenset(sweeping | {permission for one in made for permission in _deleting(one)})
 
 
 def _deleting(one: Done) -> Iterable[Permission]:

@@ -1,4 +1,4 @@
-"""What is said of a drill in real accounts: how its failures were enforced, and whether the computer slept meanwhile."""
+"""What is said of a drill in real accounts: how its failures were enforced, and whether the computer slept."""
 
 from __future__ import annotations
 

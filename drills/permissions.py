@@ -25,7 +25,7 @@ DENY_ALL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny",
 
 
 def generalised(resource: str, prefix: str, to: str) -> str:
-    """The ARN of something that a drill made → the pattern of all that begins with ``to``; ids that AWS gives → ``*``."""
+    """The ARN of something that a drill made → the pattern of all that begins with ``to``; AWS's own ids → ``*``."""
     before, found, _ = resource.partition(prefix)
     return f"{before}{to}*" if found else ANY_ID.sub("*", resource)
 

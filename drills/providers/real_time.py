@@ -27,20 +27,20 @@ class Jump:
 
 
 class RealTime:
-    """See drills.clock.Clock. ``inner`` gives the time and waits; ``running`` counts seconds while the computer runs."""
+    """See drills.clock.Clock. ``inner`` gives the time; ``running`` counts seconds while the computer runs."""
 
     kind: ClockKind = "wall"
 
     def __init__(self, inner: Clock, running: Callable[[], float] = time.monotonic) -> None:
         self.jumps: list[Jump] = []
         self._inner = inner
-        self._running = running
+        self.running = running
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._wall_seen, self._running_seen = inner.now(), running()
 
     def now(self) -> datetime:
-        wall, running = self._inner.now(), self._running()
+        wall, running = self._inner.now(), self.running()
         slept = (wall - self._wall_seen).total_seconds() - (running - self._running_seen)
         if abs(slept) >= NOTICED_SECONDS:
             self.jumps.append(Jump(wall, slept))

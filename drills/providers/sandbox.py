@@ -303,7 +303,7 @@ class SandboxWorld:
     def kept(self, keeping: Keeping) -> None:
         """From now on waits end when the drill must stop, and closing deletes what the drill's record says it made."""
         self._keeping = keeping
-        self.clock = RealTime(StoppingClock(keeping.clock, keeping.stop))
+        self.clock = RealTime(StoppingClock(keeping.clock, keeping.stop), self.clock.running)
         self.listen(keeping.heard)
         keeping.deeds.append(self._deeds)
 

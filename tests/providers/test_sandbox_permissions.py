@@ -74,7 +74,8 @@ class Stage:
         from drills.permissions import to_attach
 
         plan = self.planned.plan
-        return dict(to_attach(self.planned.called, [plan.prefix_of(use) for use in plan.scenarios], "drill-"))
+        made = to_attach(self.planned.called, [plan.prefix_of(use) for use in plan.scenarios], "drill-")
+        return {str(role): policy for role, policy in made.items()}
 
     def run(self, policies: Policies) -> tuple[Report | None, str]:
         """The drill's report and all that its history says; no report where it was refused beforehand."""
@@ -130,14 +131,15 @@ def not_passed(report: Report) -> dict[str, str]:
 
 @pytest.fixture
 def backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    return Stage(tmp_path, monkeypatch, "bulk_erase", "[{dynamodb_backup: {every: 10m, keep: 3}}]")
+    return Stage(tmp_path, monkeypatch, "bulk_erase", "[{dynamodb_backup: {every: 3m, keep: 40}}]")
 
 
 def test_exactly_them_are_enough_and_one_less_is_named(backup: Stage) -> None:
     policies = backup.policies()
-    report, _ = backup.run(policies)
+    report, said = backup.run({str(role): policy for role, policy in backup.planned.permissions().items()})
     assert report is not None
-    assert not_passed(report).keys() <= {"clean_up"}
+    assert not_passed(report) == {}
+    assert "clock.jumped" not in said
     for action in ("dynamodb:RestoreTableFromBackup", "dynamodb:CreateBackup", "iam:ListAccountAliases"):
         report, said = backup.run(without(policies, "production", action))
         assert report is None or set(not_passed(report)) - {"clean_up"}
@@ -161,13 +163,12 @@ def test_lost_accounts_and_regions_are_denied_by_aws_as_well(
 ) -> None:
     every = "[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]"
     stage = Stage(tmp_path, monkeypatch, scenario, every)
-    report, said = stage.run(stage.policies())
+    report, _ = stage.run(stage.policies())
     assert report is not None
     enforced = [finding for finding in report.findings if finding.check == "enforcement"]
     if scenario != "table_deletion":
         (one,) = enforced
         assert (one.verdict, "by a session policy that AWS was seen to enforce" in one.observed) == ("pass", True)
-    assert "is not authorized" not in said.replace("dynamodb:ListTables", "", 1) or scenario != "table_deletion"
     assert not_passed(report).keys() <= {"clean_up", "recovery_point"}
     assert any(attempt.verdict == "pass" for cell in report.cells for attempt in cell.attempts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,12 @@ def test_a_changed_plan_is_not_run_and_says_what_changed(ground: Ground, capsys:
     ground.file()
     digest, _ = planned(ground, capsys)
     assert planned(ground, capsys)[0] == digest
-    for change, word in (
+    changes: list[tuple[Callable[[], object], str]] = [
         (lambda: ground.file(FILE.replace("eu-north-1", "eu-west-3")), "the accounts or how they are reached"),
         (lambda: ground.file(FILE + "time_limit: 5h\n"), "the limits, the prefix, the endpoint or what it lacks"),
         (lambda: ground.estate("[{dynamodb_backup: {every: 2m, keep: 3}}]"), "the estate, its records or its stores"),
-    ):
+    ]
+    for change, word in changes:
         ground.estate()
         ground.file()
         change()
@@ -133,7 +135,7 @@ def test_the_production_accounts_id_is_typed(
     monkeypatch.setattr("click.prompt", lambda *_, **__: typed)
     assert ground.drills("run", *WHAT) == 2
     error = capsys.readouterr().err
-    assert f"destroy table drill-" in error or "make table drill-" in error
+    assert "destroy table drill-" in error or "make table drill-" in error
     # What is typed rightly gets as far as the accounts, of which one is not marked here.
     assert ("found no alias" in error) == (code == "runs")
     assert ("expected the production account's id" in error) == (code == 2)

@@ -30,6 +30,7 @@ EVERY_SECONDS = 5.0
 LIMIT_SECONDS = 3600.0
 SKEW = timedelta(seconds=5)
 """How far this computer's clock and AWS's may differ, and what a moment in whole seconds leaves out."""
+NOWHERE = ("", "aws-global", "aws-cn-global", "aws-us-gov-global")
 Ask = Callable[[str, AccountRole, str], Any]
 """A client that nobody watches yet: the service, the account role, the region."""
 Progress = Callable[[str], None]
@@ -77,11 +78,13 @@ class Cleaner:
 
     def client(self, service: str, account: str, region: str) -> Any:
         """A client under the guard's eyes. Raises ProtectionError for an account that is none of the drill's."""
+        role = self.header.role_of(account)
+        if role is None:
+            raise ProtectionError(f"account {account}: expected one of the drill's accounts, found none of them")
+        # A client of a service without regions says that it is in none of them.
+        region = self.header.accounts[role].region if region in NOWHERE else region
         key = (service, account, region)
         if key not in self._clients:
-            role = self.header.role_of(account)
-            if role is None:
-                raise ProtectionError(f"account {account}: expected one of the drill's accounts, found none of them")
             client = self._ask(service, role, region)
             self._guard.watch(client, account)
             self._clients[key] = client

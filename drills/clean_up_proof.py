@@ -13,7 +13,7 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.clean_up import Cleaner, CleanUp, Left
+from drills.clean_up import NOWHERE, Cleaner, CleanUp, Left
 from drills.deleters import BY_KIND, DELETERS, Deleter
 from drills.errors import DrillError
 from drills.guard_rules import Resource, resource, tags_of_resource
@@ -47,7 +47,7 @@ def prove(cleaner: Cleaner, found: CleanUp, *, thorough: bool) -> None:
 def _places(cleaner: Cleaner) -> list[Place]:
     homes = [(account.id, account.region) for account in cleaner.header.accounts.values()]
     called = [(made.account, made.resource.region or made.region) for made in cleaner.made.values()]
-    return list(dict.fromkeys([*homes, *called]))
+    return [place for place in dict.fromkeys([*homes, *called]) if place[1] not in NOWHERE]
 
 
 def _by_record(cleaner: Cleaner, found: CleanUp, there: Resource, account: str, region: str) -> None:
@@ -77,7 +77,8 @@ def _by_tag(cleaner: Cleaner, found: CleanUp, place: Place, thorough: bool) -> N
         try:
             _listed(cleaner, found, deleter, place)
         except (ClientError, BotoCoreError, DrillError) as error:
-            found.gaps.append(f"{deleter.kind}s of account {account}, {region}: {told(error)}")
+            missing = found.proof if indexed and deleter.kind not in NOT_INDEXED else found.gaps
+            missing.append(f"{deleter.kind}s of account {account}, {region}, not listed: {told(error)}")
     found.proof.append(
         f"by tag: every {', '.join(one.kind for one in kinds)} of account {account}, {region}, asked for its tags"
     )

@@ -4,19 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from drills.accounts_file import ALL_ROLES
 from drills.deeds import Done
 from drills.guard_rules import Resource
 from drills.rehearsal import Permission
 
 DELETING: Mapping[str, tuple[str, ...]] = {
-    "table": ("dynamodb:DeleteTable", "dynamodb:DescribeTable", "dynamodb:ListTagsOfResource"),
+    "table": (
+        "dynamodb:DeleteTable",
+        "dynamodb:DescribeTable",
+        "dynamodb:ListTagsOfResource",
+        "dynamodb:UpdateTable",
+    ),
     "backup": ("dynamodb:DeleteBackup", "dynamodb:DescribeBackup"),
-    "bucket": ("s3:DeleteBucket", "s3:GetBucketTagging", "s3:ListBucket", "s3:ListBucketVersions"),
-    "function": ("lambda:DeleteFunction", "lambda:GetFunction", "lambda:ListTags"),
+    "bucket": (
+        "s3:DeleteBucket",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketTagging",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListBucketVersions",
+    ),
+    "function": (
+        "lambda:DeleteFunction",
+        "lambda:GetFunction",
+        "lambda:GetFunctionConfiguration",
+        "lambda:ListTags",
+    ),
+    "log group": ("logs:DescribeLogGroups", "logs:DeleteLogGroup"),
+    "scalable target": (
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DeregisterScalableTarget",
+    ),
     "event source mapping": ("lambda:DeleteEventSourceMapping", "lambda:GetEventSourceMapping"),
-    "role": ("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:GetRole", "iam:ListRoleTags"),
+    "role": (
+        "iam:DeleteRole",
+        "iam:DeleteRolePolicy",
+        "iam:GetRole",
+        "iam:ListAttachedRolePolicies",
+        "iam:ListRolePolicies",
+        "iam:ListRoleTags",
+    ),
     "queue": ("sqs:DeleteQueue", "sqs:GetQueueUrl", "sqs:ListQueueTags"),
-    "rule": ("events:DeleteRule", "events:RemoveTargets", "events:DescribeRule", "events:ListTagsForResource"),
+    "rule": (
+        "events:DeleteRule",
+        "events:DescribeRule",
+        "events:ListTagsForResource",
+        "events:ListTargetsByRule",
+        "events:RemoveTargets",
+    ),
     "alarm": ("cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
     "parameter": ("ssm:DeleteParameter", "ssm:GetParameter", "ssm:ListTagsForResource"),
     "key": ("kms:ScheduleKeyDeletion", "kms:DescribeKey", "kms:ListResourceTags"),
@@ -41,7 +77,7 @@ OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload
 def cleaning(done: Iterable[Done]) -> frozenset[Permission]:
     """The permissions that deleting everything needs that was made or restored."""
     made = [one for one in done if one.what != "destroy"]
-    sweeping = {Permission(role, action, "*") for role in {one.role for one in made} for action in SWEEPING}
+    sweeping = {Permission(role, action, "*") for role in ALL_ROLES for action in SWEEPING}
     return frozenset(sweeping | {permission for one in made for permission in _deleting(one)})
 
 

@@ -155,7 +155,11 @@ class Intentions:
         except OSError:
             raise no_drill_of_accounts(folder) from None
         _lock(file, path)
-        told = read_intentions(folder)
+        try:
+            told = read_intentions(folder)
+        except BaseException:
+            file.close()
+            raise
         file.truncate(told.whole_bytes)
         file.seek(told.whole_bytes)
         return cls(file, told.header, digest=told.digest, count=told.count), told

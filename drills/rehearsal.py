@@ -54,7 +54,8 @@ class Rehearsed:
 def rehearse(plan: Plan) -> tuple[Rehearsed, ...]:
     """Rehearse each scenario of a plan. Raises ProtectionError where the rehearsal itself breaks."""
     provider = _Rehearsing(plan.provider)
-    drill = replace(plan.drill, started=SIMULATED_START)
+    # The id tells the time, and schedules are drawn by it: the plan of the same drill would differ from hour to hour.
+    drill = replace(plan.drill, started=SIMULATED_START, id=f"{plan.drill.estate}-{plan.drill.id[-6:]}")
     rehearsed = replace(plan, provider=provider, drill=drill, records=min(plan.records, MOST_RECORDS))
     return tuple(_one(rehearsed, use, provider) for use in plan.scenarios)
 

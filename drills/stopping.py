@@ -107,10 +107,10 @@ def stop_file(folder: Path) -> Condition:
     return lambda: f"the stop file {path} is there" if path.exists() else None
 
 
-def time_limit(seconds: float, now: Callable[[], float] = time.time) -> Condition:
+def time_limit(seconds: float) -> Condition:
     """So many seconds from now by the wall clock: a computer that sleeps does not stretch them."""
-    began = now()
-    return lambda: f"the time limit of {seconds:,.0f} s has passed" if now() - began >= seconds else None
+    began = time.time()
+    return lambda: f"the time limit of {seconds:,.0f} s has passed" if time.time() - began >= seconds else None
 
 
 def cost_limit(limit_usd: float, spent_usd: Callable[[], float]) -> Condition:
@@ -123,17 +123,15 @@ def cost_limit(limit_usd: float, spent_usd: Callable[[], float]) -> Condition:
     return holds
 
 
-def alarm(
-    cloudwatch: Any, name: str, *, now: Callable[[], float] = time.monotonic, every_seconds: float = ALARM_EVERY_SECONDS
-) -> Condition:
+def alarm(cloudwatch: Any, name: str) -> Condition:
     """A CloudWatch alarm, metric or composite, in ALARM; or one that cannot be read, as then nobody watches."""
     asked_at: float | None = None
 
     def holds() -> str | None:
         nonlocal asked_at
-        if asked_at is not None and now() - asked_at < every_seconds:
+        if asked_at is not None and time.monotonic() - asked_at < ALARM_EVERY_SECONDS:
             return None
-        asked_at = now()
+        asked_at = time.monotonic()
         return alarm_problem(cloudwatch, name)
 
     return holds

@@ -85,7 +85,11 @@ def run_in_sandbox(planned: SandboxPlan, out: Path, progress: Callable[[str], No
     planned.check_limits()
     progress("asking each account what it is")
     planned.provider.check(planned.plan.estate)
-    folder = engine.run(planned.plan, out, progress)
+    try:
+        folder = engine.run(planned.plan, out, progress)
+    except KeyboardInterrupt:
+        progress(f"left at once, without cleaning up: run `drills cleanup {out / planned.plan.drill.id}`")
+        raise
     report = judge(folder)
     write_all(report, folder)
     return report, folder

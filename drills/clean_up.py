@@ -31,6 +31,8 @@ LIMIT_SECONDS = 3600.0
 SKEW = timedelta(seconds=5)
 """How far this computer's clock and AWS's may differ, and what a moment in whole seconds leaves out."""
 NOWHERE = ("", "aws-global", "aws-cn-global", "aws-us-gov-global")
+PART_OF_ANOTHER = frozenset({"event source mapping", "scalable target"})
+"""Kinds that belong to a function or a table: where that is the drill's, so are they."""
 Ask = Callable[[str, AccountRole, str], Any]
 """A client that nobody watches yet: the service, the account role, the region."""
 Progress = Callable[[str], None]
@@ -214,12 +216,9 @@ class Cleaner:
         born = BY_KIND[there.kind].born(client, there)
         if born is not None and born >= intention.at - SKEW:
             return None
-        if there.kind == "event source mapping" and self._function_of(intention) in self.made:
+        if there.kind in PART_OF_ANOTHER and any(whole in self.made for whole in intention.changes):
             return None
         return "the drill was about to make one of that name, and nothing proves that this is not an older one"
-
-    def _function_of(self, intention: Intention) -> Resource:
-        return next(iter(intention.changes), Resource("", "", "", ""))
 
     def _is_older(self, client: Any, there: Resource, than: Any) -> bool:
         born = BY_KIND[there.kind].born(client, there)

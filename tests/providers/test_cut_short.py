@@ -116,7 +116,7 @@ def scaled(ground: Ground) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("never", 0), ("after", 1), ("after", 4), ("torn", 7), ("after", 25), ("after", 30)],
+    [("never", 0), ("after", 3), ("after", 4), ("torn", 7), ("after", 25), ("after", 30)],
 )
 def test_killed_and_cleaned_up_twice(
     moment: str, number: int, ground: Ground, capsys: pytest.CaptureFixture[str]

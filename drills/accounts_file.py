@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from drills.checked import Checked, complaints, without_echoes
 from drills.errors import UsageError
@@ -30,11 +30,14 @@ given |
 | `….role_arn` | a role to assume, with the profile's credentials or else with the environment's; they are renewed \
 as long as the command runs | the profile's credentials are used as they are |
 | `….external_id` | the external id that the role's trust asks for | none |
+| `….mfa_serial` | the MFA device whose code the role's trust asks for; the code is asked for at the terminal, again \
+whenever the credentials are renewed | none |
 | `….id` | the account's id (12 digits), where it is another than the estate's | the estate's |
 | `….region` | its home region, where it is another than the estate's | the estate's |
 | `endpoint_url` | where all calls go instead of to AWS | AWS |
 """
 ALL_ROLES: tuple[AccountRole, ...] = ("production", "vault", "recovery")
+Part = TypeVar("Part", bound=BaseModel)
 ROLE_ARN = re.compile(r"arn:(aws|aws-cn|aws-us-gov):iam::([0-9]{12}):role/[\w+=,.@/-]{1,512}")
 
 
@@ -59,6 +62,7 @@ class AccessPart(AccountPart):
     profile: Annotated[str, Field(min_length=1)] | None = None
     role_arn: Annotated[str, AfterValidator(_role_arn)] | None = None
     external_id: Annotated[str, Field(min_length=2, max_length=1224)] | None = None
+    mfa_serial: Annotated[str, Field(min_length=9, max_length=256)] | None = None
 
     @model_validator(mode="after")
     def _says_how(self) -> AccessPart:
@@ -66,6 +70,10 @@ class AccessPart(AccountPart):
             raise ValueError("expected 'profile' or 'role_arn' (or both: the role is assumed with the profile)")
         if self.external_id is not None and self.role_arn is None:
             raise ValueError("expected 'role_arn' beside 'external_id', which its trust asks for")
+        if self.mfa_serial is not None and self.role_arn is None:
+            raise ValueError(
+                "expected 'role_arn' beside 'mfa_serial'; a profile has one of its own in the configuration"
+            )
         return self
 
 
@@ -97,6 +105,7 @@ class Access:
     external_id: str | None
     id: str | None
     region: str | None
+    mfa_serial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,31 +145,44 @@ class AccountsFile:
 
 def read_accounts(path: Path) -> AccountsFile:
     """Read and check an accounts file. Raises ConfigurationError with all its problems, UsageError if unreadable."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"the accounts file {path} cannot be read: {error.strerror}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise not_utf8(raw, error, str(path)) from None
-    return parse_accounts(text, str(path))
+    return parse_accounts(text_of(path, "the accounts file"), str(path))
 
 
 def parse_accounts(text: str, file: str) -> AccountsFile:
     """Check the text of an accounts file. Raises ConfigurationError with every problem."""
+    part = checked(text, file, AccountsFilePart, "the accounts file")
+    return AccountsFile(file, accesses_of(part), part.endpoint_url)
+
+
+def text_of(path: Path, what: str) -> str:
+    """The text of a file. Raises UsageError, naming ``what`` it is, and ConfigurationError where it is not UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{what} {path} cannot be read: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(raw, error, str(path)) from None
+
+
+def checked(text: str, file: str, shape: type[Part], what: str) -> Part:
+    """The text of a file in its shape. Raises ConfigurationError with every problem."""
     located = read_yaml(text, file)
     try:
-        part = AccountsFilePart.model_validate(located.data)
+        part = shape.model_validate(located.data)
     except ValidationError as error:
-        found = without_echoes(complaints(error, AccountsFilePart, (), "the accounts file"))
+        found = without_echoes(complaints(error, shape, (), what))
         problems = [located.problem(one.path, one.message, at_key=one.at_key) for one in found]
         raise complain(file, [*located.problems, *problems]) from None
     if located.problems:
         raise complain(file, located.problems)
-    accesses: dict[AccountRole, Access] = {
-        role: Access(given.profile, given.role_arn, given.external_id, given.id, given.region)
+    return part
+
+
+def accesses_of(part: AccountsFilePart) -> Mapping[AccountRole, Access]:
+    return {
+        role: Access(given.profile, given.role_arn, given.external_id, given.id, given.region, given.mfa_serial)
         for role in ALL_ROLES
         if (given := getattr(part.accounts, role)) is not None
     }
-    return AccountsFile(file, accesses, part.endpoint_url)

@@ -15,7 +15,7 @@ from drills.errors import PointUnreachable
 from drills.evidence import Evidence
 from drills.findings import crashed
 from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
-from drills.plugins import load_protection
+from drills.plugins import lacking, load_protection
 from drills.scenario import Scenario
 from drills.workload import StoreWorkload
 from drills.world_site import Calls, Stopwatch, WorldSite
@@ -65,7 +65,9 @@ class Recovery:
         done = False
         for use in self.site.store.protections:
             self.site.attempting(use.name)
-            if done and paths == "preferred":
+            if lacking(use.name, self.site.capabilities):
+                pass
+            elif done and paths == "preferred":
                 self.site.note(
                     "skipped", reason="an earlier path was cut over and only the preferred one was asked for"
                 )

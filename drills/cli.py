@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 import drills
+from drills.clean_up_cli import commands as clean_up_commands
 from drills.compare_cli import compare
 from drills.errors import DrillError
 from drills.own_cli import commands as own_commands
+from drills.template_cli import template
 
 if TYPE_CHECKING:
     from drills.model import Report
 
-PASSED, FAILED, USAGE, UNKNOWN, BROKE = 0, 1, 2, 3, 4
+PASSED, FAILED, USAGE, UNKNOWN, BROKE, STOPPED = 0, 1, 2, 3, 4, 5
 INTERRUPTED = 130
 Command = TypeVar("Command", bound=Callable[..., Any])
 Paths = Literal["all", "preferred"]
@@ -31,7 +33,8 @@ Exit codes:
   1  a check or an objective failed
   2  usage or configuration error; nothing was done
   3  nothing failed, but something is unknown
-  4  the drill itself broke; the report was still written and clean-up done"""
+  4  the drill itself broke; the report was still written and clean-up done
+  5  the drill was told to stop, or was killed and resumed; the report was written and clean-up done"""
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -80,6 +83,9 @@ def drill_options(command: Command) -> Command:
     help="Where the drill's folder goes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON to stdout and nothing else.")
+@click.option(
+    "--approve", metavar="DIGEST", help="In real accounts: run the plan of this digest; nothing is asked.  [see plan]"
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -92,6 +98,7 @@ def run(
     records: int,
     out: Path,
     as_json: bool,
+    approve: str | None,
 ) -> None:
     """Run a drill and write its report.
 
@@ -100,12 +107,14 @@ def run(
     A SCENARIO is a name, or name:variant for one of its variants.
     """
     from drills.running import run_drill
+    from drills.sandbox_cli import approval
 
     with _progress() as progress:
         report, folder = run_drill(
             scenarios,
             out=out,
             progress=progress,
+            approve=approval(approve),
             on=on,
             estate=estate,
             stores=stores or None,
@@ -118,19 +127,29 @@ def run(
 
 @cli.command()
 @drill_options
+@click.option("--permissions", is_flag=True, help="In real accounts: print each role's IAM policy as JSON instead.")
 def plan(
-    scenarios: tuple[str, ...], estate: str, on: str, stores: tuple[str, ...], paths: Paths, seed: int, records: int
+    scenarios: tuple[str, ...],
+    estate: str,
+    on: str,
+    stores: tuple[str, ...],
+    paths: Paths,
+    seed: int,
+    records: int,
+    permissions: bool,
 ) -> None:
     """Say what a drill would do; touch nothing.
 
-    Lists what would be made, destroyed, restored and checked.
+    Lists what would be made, destroyed, restored and checked; in real accounts also every call and the permissions
+    that it needs, duration and cost, and the digest to approve the plan by.
     """
     from drills.running import plan_drill
+    from drills.sandbox_cli import told_plan
 
     planned = plan_drill(
         scenarios, on=on, estate=estate, stores=stores or None, paths=paths, seed=seed, records=records
     )
-    for line in planned.describe():
+    for line in told_plan(planned, permissions):
         click.echo(line)
 
 
@@ -172,14 +191,15 @@ def judge(context: click.Context, folder: Path) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
-def init(folder: Path) -> None:
+@click.option("--sandbox", is_flag=True, help="Write sandbox.yaml, a provider file for a game day, instead.")
+def init(folder: Path, sandbox: bool) -> None:
     """Write a starter for your own repository.
 
     Puts scenarios/, fixtures/ and files for CI into DIR (here, when none is given). Overwrites nothing.
     """
     from drills.starting import start
 
-    started = start(folder)
+    started = start(folder, sandbox=sandbox)
     for path in started.written:
         click.echo(f"wrote {path}")
     for path in started.left_alone:
@@ -189,7 +209,7 @@ def init(folder: Path) -> None:
 
 def _conclude(context: click.Context, report: Report, folder: Path, as_json: bool) -> None:
     """Print what a drill concluded and leave with its exit code."""
-    from drills.judge import broke
+    from drills.judge import broke, stopped
 
     if as_json:
         click.echo((folder / "report.json").read_bytes(), nl=False)
@@ -199,7 +219,8 @@ def _conclude(context: click.Context, report: Report, folder: Path, as_json: boo
         print_matrix(report)
         click.echo(f"report: {folder / 'report.html'}")
     verdicts = {"pass": PASSED, "fail": FAILED, "unknown": UNKNOWN}
-    context.exit(BROKE if broke(folder) else verdicts[report.verdict])
+    code = BROKE if broke(folder) else verdicts[report.verdict]
+    context.exit(STOPPED if stopped(folder) else code)
 
 
 @contextmanager
@@ -217,6 +238,9 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 for own_command in own_commands(_progress):
     cli.add_command(own_command)
+cli.add_command(template)
+for clean_up_command in clean_up_commands(_progress, _conclude):
+    cli.add_command(clean_up_command)
 
 cli.add_command(compare)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import string
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import drills
 from drills.attempts import Recovery, finding_as_json
@@ -25,17 +27,23 @@ from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
 from drills.model import JSON, DrillInfo, Estate, Finding
-from drills.plugins import load_protection, load_store_kind
+from drills.plugins import lacking, load_protection, load_store_kind
 from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
+from drills.redaction import RedactedHistory
 from drills.scenario import Scenario
+from drills.stopping import Stopping
 from drills.stores import StoreKind
 from drills.suggestions import nearest
 from drills.workload import StoreWorkload, link, write_for
 from drills.world_site import Calls, WorldSite
 
+if TYPE_CHECKING:
+    from drills.keeping import Keeping
+
 Paths = Literal["all", "preferred"]
 Progress = Callable[[str], None]
+ORDINALS = string.ascii_lowercase + string.digits
 SIMULATED_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """A Monday morning. Simulated drills all begin here, so that a seed reproduces a report to the byte."""
 
@@ -93,6 +101,21 @@ class Plan:
             ],
             "estate": _estate_as_json(self.estate),
         }
+
+    def prefix_of(self, use: ScenarioUse) -> str:
+        """How the names of everything begin that this scenario makes.
+
+        Simulated scenarios have accounts of their own; in real ones each has names of its own, as what one deleted may
+        not be made again at once.
+        """
+        if self.drill.grade == "simulated":
+            return f"{self.provider.prefix}-{self.drill.id[-6:]}"
+        return f"{self.prefix}{ORDINALS[self.scenarios.index(use)]}"
+
+    @property
+    def prefix(self) -> str:
+        """How the names of everything begin that this drill makes."""
+        return f"{self.provider.prefix}-{self.drill.id[-5:]}"
 
     def describe(self) -> list[str]:
         """What would be done, destroyed and checked, a line each."""
@@ -153,6 +176,8 @@ def plan(
         )
     if not scenarios:
         raise UsageError("no scenario to run: name at least one; `drills list` shows them")
+    if len(scenarios) > len(ORDINALS):
+        raise UsageError(f"{len(scenarios)} scenarios: expected at most {len(ORDINALS)} in one drill")
     labels = [use.label for use in scenarios]
     for label in labels:
         if labels.count(label) > 1:
@@ -209,19 +234,38 @@ def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None)
     """Carry out a plan; returns the drill's folder. What breaks is in the history, and the folder can be judged."""
     folder = out / plan.drill.id
     evidence = Evidence.create(folder, plan.as_json())
-    with History.create(folder) as history:
+    with History.create(folder) as own:
+        redaction = getattr(plan.provider, "redaction", None)
+        history: Appends = RedactedHistory(own, redaction) if redaction is not None else own
         history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
-        ended = (runner or one_after_another)(plan, history, evidence, progress)
+        # In real accounts what is intended is on disk before it is done, and the drill can be stopped.
+        keep: Keep = getattr(plan.provider, "keep", _keeps_nothing)
+        with keep(folder, plan.drill.id, plan.estate):
+            ended = (runner or one_after_another)(plan, history, evidence, progress)
         history.append("drill.ended", ended)
     return folder
+
+
+Keep = Callable[[Path, str, Estate], AbstractContextManager[None]]
+
+
+def _keeps_nothing(*_: object) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def one_after_another(plan: Plan, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
     """Run all scenarios in this process; returns when the last one ended."""
     ended = plan.drill.started
     for use in plan.scenarios:
+        keeping = _keeping(plan)
+        if keeping is not None and keeping.stop.reason is not None:
+            break
         ended = run_scenario(plan, use, history, evidence, progress)
     return ended
+
+
+def _keeping(plan: Plan) -> Keeping | None:
+    return getattr(plan.provider, "keeping", None)
 
 
 def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
@@ -235,8 +279,14 @@ def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evide
             except Exception as error:  # noqa: BLE001 - a drill that breaks is a result, not a traceback.
                 tell_error(history, use, world.clock.now(), error)
                 progress(f"{use.label}: broke: {error}")
+            except Stopping as stopping:
+                history.append("stopped", world.clock.now(), scenario=use.label, reason=str(stopping))
+                progress(f"{use.label}: stopped: {stopping}; cleaning up")
+            left = list(world.close())
+            for kind, data in world.remarks():
+                history.append(kind, world.clock.now(), scenario=use.label, **data)
             ended = world.clock.now()
-            history.append("cleanup", ended, scenario=use.label, left=list(world.close()))
+            history.append("cleanup", ended, scenario=use.label, left=left)
     except Exception as error:  # noqa: BLE001 - clean-up runs on every path and must not hide the first error.
         tell_error(history, use, ended, error)
     return ended
@@ -261,7 +311,9 @@ class _ScenarioRun:
         self.evidence = evidence
         self.progress = progress
         self.calls = Calls()
-        self.guard = Guard(plan.drill.id)
+        keeping = _keeping(plan)
+        record, stop = (keeping.record, keeping.stop) if keeping is not None else (None, None)
+        self.guard = Guard(plan.drill.id, record, stop=stop)
         self.workloads: list[StoreWorkload] = []
         world.listen(self._heard)
 
@@ -301,7 +353,7 @@ class _ScenarioRun:
                 self.plan.estate,
                 store,
                 drill_id=self.plan.drill.id,
-                prefix=f"drill-{self.plan.drill.id[-6:]}",
+                prefix=self.plan.prefix_of(self.use),
                 history=self.history,
                 context={"scenario": self.use.label, "store": store.name},
                 capabilities=self.plan.provider.capabilities,
@@ -320,6 +372,9 @@ class _ScenarioRun:
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
+                if missing := lacking(use.name, self.plan.provider.capabilities):
+                    site.note("capability.missing", protection=use.name, missing=missing, reason=self._why(missing))
+                    continue
                 self.progress(f"{self.use.label}: {site.store.name}: protecting by {use.name}")
                 try:
                     load_protection(use.name).set_up(site, use.options)
@@ -339,7 +394,13 @@ class _ScenarioRun:
             self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
             for use in workload.site.store.protections:
-                self._health(workload, use.name, use.options)
+                if not lacking(use.name, self.plan.provider.capabilities):
+                    self._health(workload, use.name, use.options)
+
+    def _why(self, missing: Sequence[str]) -> str:
+        reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})
+        told = [f"{name} ({reasons[name]})" if reasons.get(name) else name for name in missing]
+        return f"{self.plan.provider.name} cannot do {', '.join(told)}"
 
     def _premise(self, workload: StoreWorkload, check: str, find: Callable[[StoreWorkload], Finding]) -> None:
         try:

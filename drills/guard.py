@@ -16,18 +16,33 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.errors import ProtectionError
-from drills.guard_rules import READS, RULES, Deed, Resource, absent, named_in, tags_given, tags_of_resource
+from drills.guard_rules import READS, RULES, Deed, Resource, Rule, absent, named_in, tags_given, tags_of_resource
+from drills.intentions import Intentions
 from drills.ownership import DRILL_TAG
+from drills.stopping import Stop
 
 CONTEXT = "drills_guard"
+INTENTION = "drills_intention"
 
 
 class Guard:
-    """What one drill made in one world, and whether it gave each the drill's tag."""
+    """What one drill made in one world, and whether it gave each the drill's tag.
 
-    def __init__(self, drill_id: str) -> None:
+    ``record``, where the accounts are real, has each change on disk before it is sent; ``made`` is what an earlier
+    process of the drill made, by that record. ``stop``: once it says so, nothing is changed any more.
+    """
+
+    def __init__(
+        self,
+        drill_id: str,
+        record: Intentions | None = None,
+        made: Mapping[Resource, bool] | None = None,
+        stop: Stop | None = None,
+    ) -> None:
         self.drill_id = drill_id
-        self._tagged: dict[Resource, bool] = {}
+        self._record = record
+        self._stop = stop
+        self._tagged: dict[Resource, bool] = dict(made or {})
 
     def watch(self, client: Any, account: str) -> None:
         """Let nothing of this client pass unseen. Watching it again changes nothing."""
@@ -38,9 +53,18 @@ class Guard:
             context[CONTEXT] = dict(params)
 
         def sending(model: Any, context: dict[str, Any], **_: Any) -> None:
-            self._let_pass(client, model.service_model.service_name, model.name, context[CONTEXT], account, region)
+            service, operation, params = model.service_model.service_name, model.name, context[CONTEXT]
+            new = self._let_pass(client, service, operation, params, account, region)
+            rule = RULES.get((service, operation))
+            if self._record is not None and rule is not None:
+                context[INTENTION] = self._intend(
+                    self._record, rule, (service, operation), params, account, region, new
+                )
 
         def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+            if self._record is not None and INTENTION in context:
+                call = (model.service_model.service_name, model.name)
+                self._done(self._record, RULES[call], context, parsed, account, region)
             if parsed["ResponseMetadata"]["HTTPStatusCode"] < 300:
                 self._enter(model.service_model.service_name, model.name, context[CONTEXT], parsed, account, region)
 
@@ -50,10 +74,17 @@ class Guard:
     def has_made(self, resource: Resource) -> bool:
         return resource in self._tagged
 
+    def adopt(self, resource: Resource, *, tagged: bool) -> None:
+        """A resource is the drill's own after all, as was proved otherwise."""
+        self._tagged[resource] = tagged or self._tagged.get(resource, False)
+
     def _let_pass(
         self, client: Any, service: str, operation: str, params: Mapping[str, Any], account: str, region: str
-    ) -> None:
-        """Raises ProtectionError for what is not this drill's, and AWS's own error for what is not there at all."""
+    ) -> list[Resource]:
+        """Raises ProtectionError for what is not this drill's, and AWS's own error for what is not there at all.
+
+        Returns what was looked up, is not there and would be made; only a record asks for that.
+        """
         rule = RULES.get((service, operation))
         if rule is None:
             if not operation.startswith(READS) and service != "sts":
@@ -61,9 +92,13 @@ class Guard:
                     f"{service} {operation}: expected a call of which the guard knows what it changes, found one it "
                     "does not know. It was not sent. Add its rule to drills/guard_rules.py."
                 )
-            return
+            return []
+        if self._stop is not None:
+            self._stop.check()
         if rule.deed is Deed.MAKES:
-            return
+            named = named_in(rule, params, account, region) if self._record is not None else []
+            return [resource for resource in named if absent(client, resource)]
+        new: list[Resource] = []
         for resource in named_in(rule, params, account, region):
             if resource in self._tagged:
                 if rule.deed is not Deed.FILLS and self._tagged[resource]:
@@ -71,12 +106,55 @@ class Guard:
             elif absent(client, resource):
                 if rule.deed is not Deed.MAKES_OR_CHANGES:
                     raise _not_there(operation, resource)
+                new.append(resource)
             else:
                 raise ProtectionError(
                     f"{resource}: expected one that this drill ({self.drill_id}) made before {operation}, found one "
                     "that it has no record of making. The call was not sent and it was left alone: if it is a "
                     "left-over, delete it by hand; else give the store or the estate another name."
                 )
+        return new
+
+    def _intend(
+        self,
+        record: Intentions,
+        rule: Rule,
+        call: tuple[str, str],
+        params: Mapping[str, Any],
+        account: str,
+        region: str,
+        new: list[Resource],
+    ) -> int:
+        named = named_in(rule, params, account, region)
+        makes = rule.deed in (Deed.MAKES, Deed.MAKES_OR_CHANGES)
+        return record.intend(
+            call,
+            params,
+            account,
+            region,
+            makes=[*(named if makes else []), *rule.also_made(params, {}, account, region)],
+            changes=[] if makes else named,
+            new=new,
+            tagged=tags_given(params).get(DRILL_TAG) == self.drill_id,
+        )
+
+    def _done(
+        self,
+        record: Intentions,
+        rule: Rule,
+        context: Mapping[str, Any],
+        answer: Mapping[str, Any],
+        account: str,
+        region: str,
+    ) -> None:
+        about = answer["ResponseMetadata"]
+        if about["HTTPStatusCode"] < 300:
+            also = rule.also_made(context[CONTEXT], answer, account, region)
+            record.done(context[INTENTION], None, list(also))
+        else:
+            # A try before this one may have been carried out without its answer arriving, and servers fail halfway.
+            certain = about["HTTPStatusCode"] < 500 and about.get("RetryAttempts", 0) == 0
+            record.done(context[INTENTION], str(answer.get("Error", {}).get("Code", "?")), certain=certain)
 
     def _check_tag(self, client: Any, operation: str, resource: Resource) -> None:
         tags = tags_of_resource(client, resource)

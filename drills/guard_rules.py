@@ -49,7 +49,7 @@ class Rule:
     kind: str
     names: Callable[[Params], Iterable[str]]
     also_made: Callable[[Params, Mapping[str, Any], str, str], Iterable[Resource]] = lambda *_: ()
-    """What exists besides once the call was answered, by its parameters and its answer."""
+    """What exists besides once the call was answered, by its parameters and its answer, which is empty before it."""
 
 
 def _name(parameter: str) -> Callable[[Params], list[str]]:
@@ -94,7 +94,7 @@ def _replicas(params: Params, _: Mapping[str, Any], account: str, __: str) -> It
 
 
 def _backup(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
-    return [Resource("backup", account, region, answer["BackupDetails"]["BackupArn"])]
+    return [Resource("backup", account, region, answer["BackupDetails"]["BackupArn"])] if answer else []
 
 
 def _tables_of_batch(params: Params) -> list[str]:
@@ -109,11 +109,22 @@ def _scaled_table(params: Params) -> list[str]:
     return [params["ResourceId"].split("/")[1]]
 
 
+def _scaling(params: Params, _: Mapping[str, Any], account: str, region: str) -> list[Resource]:
+    """Deleting a table does not end its scaling: it is a resource of its own."""
+    name = f"{params['ResourceId']} {params['ScalableDimension']}"
+    return [Resource("scalable target", account, region, name)]
+
+
 # --- The others ----------------------------------------------------------------------------------------------------
 
 
 def _feed(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
-    return [Resource("event source mapping", account, region, answer["UUID"])]
+    return [Resource("event source mapping", account, region, answer["UUID"])] if answer else []
+
+
+def _log_group(params: Params, _: Mapping[str, Any], account: str, region: str) -> list[Resource]:
+    """Lambda makes it at the first invocation. Source: Lambda developer guide, CloudWatch Logs."""
+    return [Resource("log group", account, region, f"/aws/lambda/{params['FunctionName']}")]
 
 
 def _replicated_bucket(params: Params) -> list[str]:
@@ -122,7 +133,7 @@ def _replicated_bucket(params: Params) -> list[str]:
 
 
 def _key(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
-    return [Resource("key", account, region, answer["KeyMetadata"]["KeyId"])]
+    return [Resource("key", account, region, answer["KeyMetadata"]["KeyId"])] if answer else []
 
 
 def _table(deed: Deed, parameter: str = "TableName") -> Rule:
@@ -277,10 +288,10 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("dynamodb", "TransactWriteItems"): Rule(FILLS, "table", _tables_of_transaction),
     ("dynamodb", "CreateBackup"): Rule(FILLS, "table", _name("TableName"), _backup),
     ("dynamodb", "DeleteBackup"): Rule(CHANGES, "backup", _name("BackupArn")),
-    ("application-autoscaling", "RegisterScalableTarget"): Rule(FILLS, "table", _scaled_table),
+    ("application-autoscaling", "RegisterScalableTarget"): Rule(FILLS, "table", _scaled_table, _scaling),
     ("application-autoscaling", "DeregisterScalableTarget"): Rule(FILLS, "table", _scaled_table),
     ("application-autoscaling", "PutScalingPolicy"): Rule(FILLS, "table", _scaled_table),
-    ("lambda", "CreateFunction"): Rule(MAKES, "function", _FUNCTION),
+    ("lambda", "CreateFunction"): Rule(MAKES, "function", _FUNCTION, _log_group),
     ("lambda", "UpdateFunctionCode"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "UpdateFunctionConfiguration"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "DeleteFunction"): Rule(CHANGES, "function", _FUNCTION),
@@ -323,6 +334,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("secretsmanager", "CreateSecret"): Rule(MAKES, "secret", _name("Name")),
     ("secretsmanager", "PutSecretValue"): Rule(CHANGES, "secret", _name("SecretId")),
     ("secretsmanager", "DeleteSecret"): Rule(CHANGES, "secret", _name("SecretId")),
+    ("ssm", "DeleteParameter"): Rule(CHANGES, "parameter", _name("Name")),
+    ("logs", "DeleteLogGroup"): Rule(CHANGES, "log group", _name("logGroupName")),
 }
 
 
@@ -431,6 +444,19 @@ def _of_database_resource(client: Any, there: Resource) -> Mapping[str, str]:
     return _by_key(client.list_tags_for_resource(ResourceName=arn)["TagList"])
 
 
+def _of_log_group(client: Any, there: Resource) -> Mapping[str, str] | None:
+    found = client.describe_log_groups(logGroupNamePrefix=there.name)["logGroups"]
+    return {} if any(one["logGroupName"] == there.name for one in found) else None
+
+
+def _of_scaling(client: Any, there: Resource) -> Mapping[str, str] | None:
+    scaled, dimension = there.name.split(" ")
+    found = client.describe_scalable_targets(
+        ServiceNamespace="dynamodb", ResourceIds=[scaled], ScalableDimension=dimension
+    )
+    return {} if found["ScalableTargets"] else None
+
+
 _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "table": _of_table,
     "backup": _of_backup,
@@ -446,4 +472,6 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "alias": _of_alias,
     "database resource": _of_database_resource,
     "secret": lambda client, there: _by_key(client.describe_secret(SecretId=there.name).get("Tags", [])),
+    "log group": _of_log_group,
+    "scalable target": _of_scaling,
 }

@@ -90,6 +90,27 @@ class History:
         """Begin the history of a drill in its folder; Evidence.create has made sure that there is none."""
         return cls((folder / FILE).open("xb"))
 
+    @classmethod
+    def go_on(cls, folder: Path) -> tuple[History, list[Event]]:
+        """Open the history of a drill that was cut off, to bring it to its end; a line that is cut off is cut away.
+
+        Raises EvidenceError as read_history does.
+        """
+        path = folder / FILE
+        try:
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                with path.open("r+b") as file:
+                    file.truncate(len(whole))
+        except OSError:
+            pass  # Told by read_history, in words.
+        events = read_history(folder)
+        history = cls(path.open("ab"))
+        history._sequence = len(events)
+        history._digest = str(orjson.loads(whole.splitlines()[-1])["digest"])
+        return history, events
+
     def __enter__(self) -> History:
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from drills.model import Estate
-from drills.plugins import load_protection
+from drills.plugins import lacking, load_protection
 from drills.providers.interface import World
 from drills.workload import StoreWorkload
 
@@ -45,6 +45,8 @@ class EngineIncident:
             return
         if protection:
             use = next(use for use in workload.site.store.protections if use.name == protection)
+            if lacking(use.name, workload.site.capabilities):
+                return
             load_protection(use.name).destroy(workload.site, use.options)
         else:
             workload.kind.destroy(workload.site, workload.at)

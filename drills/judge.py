@@ -23,6 +23,7 @@ from drills.evidence import PLAN, EvidenceFile, read_ledger, read_plan
 from drills.history import Event, read_history
 from drills.judge_attempt import Case, judge_attempt
 from drills.judge_references import judge_reference
+from drills.judge_sandbox import enforced, slept
 from drills.measure import Response
 from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Reference, Report, Verdict, worst
 from drills.verify import Expectations
@@ -56,6 +57,8 @@ def judge(folder: Path) -> Report:
         *_referred(folder, plan, cells, events),
         *_ran_to_its_end(events),
         *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]),
+        *enforced(events),
+        *slept(events, cells),
     )
     verdict = worst([*(cell.verdict for cell in cells), *(finding.verdict for finding in findings)])
     return Report(plan.drill, verdict, cells, findings)
@@ -64,6 +67,11 @@ def judge(folder: Path) -> Report:
 def broke(folder: Path) -> bool:
     """Whether the drill itself broke: an error is in its history, or its end is not."""
     return _broke(read_history(folder))
+
+
+def stopped(folder: Path) -> bool:
+    """Whether the drill was told to stop, or ended by force, before its end."""
+    return any(event.kind == "stopped" for event in read_history(folder))
 
 
 def _broke(events: Sequence[Event]) -> bool:
@@ -157,7 +165,7 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
     ledger = _last(own, "ledger")
     expected = None if ledger is None else Expectations(read_ledger(folder, EvidenceFile.told_by(ledger)))
     settings = _last(own, "settings.expected")
-    error = _last(events, "error")
+    error, halted = _last(events, "error"), _last(events, "stopped")
     attempts = tuple(
         judge_attempt(
             Case(
@@ -174,6 +182,7 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
                 home_region=home_region,
                 expected=expected,
                 broke=None if error is None else error.text("error"),
+                stopped=None if halted is None else halted.text("reason"),
             )
         )
         for protection in store.protections
@@ -244,6 +253,9 @@ def _ran_to_its_end(events: Sequence[Event]) -> Iterable[Finding]:
     """A drill that broke proves nothing about what it did not get to; what broke it is named."""
     expected = "a drill that runs to its end"
     for event in events:
+        if event.kind == "stopped":
+            seen = f"stopped: {event.text('reason')}"
+            yield Finding("drill", "unknown", str(event.data.get("scenario", "")), expected, seen)
         if event.kind == "error":
             yield Finding("drill", "unknown", str(event.data.get("scenario", "")), expected, event.text("error"))
     if events[-1].kind != "drill.ended":

@@ -37,7 +37,8 @@ class Case:
 
     ``events`` are those of this path, ``before`` those that tell of its protection before the failure and of what must
     hold for any path to prove something. ``home_region`` is production's. ``settings``, ``response`` and ``expected``
-    are None when the scenario broke before there were any; ``broke`` says by what error.
+    are None when the scenario broke before there were any; ``broke`` says by what error, and
+    ``stopped`` why it was told to stop.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class Case:
     home_region: str
     expected: Expectations | None
     broke: str | None
+    stopped: str | None = None
 
     def last(self, kind: str) -> Event | None:
         """The newest event of this kind, None when there is none."""
@@ -81,11 +83,14 @@ def judge_attempt(case: Case) -> Attempt:
     """Findings and figures of one path. Raises EvidenceError for evidence that is missing or damaged."""
     found = _Found()
     found.findings += map(_before_the_failure, case.before)
-    skipped = case.last("skipped")
-    if skipped is not None:
+    skipped, missing = case.last("skipped"), next((e for e in case.events if e.kind == "capability.missing"), None)
+    if missing is not None:
+        found.findings.append(Finding("capability", "unknown", case.store, "tried and proved", missing.text("reason")))
+    elif skipped is not None:
         found.findings.append(Finding("skipped", "unknown", case.store, "tried and proved", skipped.text("reason")))
     elif case.last("attempt.started") is None:
         why = f"the drill broke: {case.broke}" if case.broke else "the history ends before its turn"
+        why = f"the drill was stopped: {case.stopped}" if case.stopped else why
         found.findings.append(Finding("attempt", "unknown", case.store, "tried and proved", f"not tried: {why}"))
     else:
         _judge_course(case, found)
@@ -134,6 +139,8 @@ def _judge_course(case: Case, found: _Found) -> None:
         found.findings.append(_broken_off(case, failed))
     elif not done and none is None:
         seen = "the history ends before the cut-over"
+        if case.stopped:
+            seen = f"the drill was stopped before the cut-over: {case.stopped}"
         found.findings.append(Finding("attempt", "unknown", case.store, "restored, verified and cut over", seen))
     found.measured = measure(case.response, case.events, cut_over=done)
     if found.measured.rto_seconds is not None:

@@ -10,26 +10,15 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    DeferredRefreshableCredentials,
-)
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError
 
-from drills.accounts_file import Access, AccountsFile
+from drills.accounts_file import AccountsFile
 from drills.clock import Clock
 from drills.errors import DrillError, PointUnreachable, UsageError
 from drills.model import AccountRole, Estate
 from drills.providers.calls import tell_of_calls
 from drills.providers.interface import Call
-from drills.suggestions import did_you_mean
-
-SESSION_NAME = "drills"
-RETRIES = {"mode": "standard", "total_max_attempts": 6}
+from drills.sessions import Sessions
 
 
 def told(error: Exception) -> str:
@@ -60,7 +49,7 @@ class OwnAccounts:
         self._listener = listener
         self._sessions: dict[AccountRole, boto3.Session] = {}
         self._clients: dict[tuple[str, AccountRole, str], Any] = {}
-        self._loader = botocore.session.Session().get_component("data_loader")
+        self._make = Sessions(given.file, given.accesses, given.endpoint_url)
         self._asked_in: dict[AccountRole, str] = {}
         self.unreachable: dict[AccountRole, str] = {}
         """Why a role cannot be used, for those that could be done without."""
@@ -71,7 +60,7 @@ class OwnAccounts:
             raise PointUnreachable(f"the {role} account is out of reach: {self.unreachable[role]}")
         key = (service, role, region)
         if key not in self._clients:
-            self._clients[key] = self._client(self._session(role), service, region)
+            self._clients[key] = self._make.client(self._session(role), service, region)
         return self._clients[key]
 
     def verify(self, needed: Collection[AccountRole], region: str | None = None) -> None:
@@ -109,7 +98,7 @@ class OwnAccounts:
                 f"{self._given.file}: expected accounts.{role}, which this command needs, found no such key. Add it "
                 "with a profile or a role_arn. Nothing was done."
             )
-        sts = self._client(self._session(role), "sts", self._sts_region(role))
+        sts = self._make.client(self._session(role), "sts", self._sts_region(role))
         return str(sts.get_caller_identity()["Account"])
 
     def _sts_region(self, role: AccountRole) -> str:
@@ -130,72 +119,8 @@ class OwnAccounts:
 
     def _session(self, role: AccountRole) -> boto3.Session:
         if role not in self._sessions:
-            access, account = self._given.accesses[role], self._estate.accounts[role]
-            base = self._base(role, access)
-            if access.role_arn is not None:
-                base = self._assuming(role, access, base, self._sts_region(role))
-            session = boto3.Session(botocore_session=base, region_name=account.region)
+            account = self._estate.accounts[role]
+            session = self._make.session(role, account.region, sts_region=self._sts_region(role))
             tell_of_calls(session, role, account.id, self._clock, self._listener)
             self._sessions[role] = session
         return self._sessions[role]
-
-    def _base(self, role: AccountRole, access: Access) -> botocore.session.Session:
-        base = botocore.session.Session(profile=access.profile)
-        base.register_component("data_loader", self._loader)
-        try:
-            base.get_scoped_config()
-        except ProfileNotFound:
-            raise UsageError(
-                f"{self._given.file}: accounts.{role}.profile: there is no profile {access.profile!r} in the AWS "
-                f"configuration{did_you_mean(str(access.profile), base.available_profiles)}. Nothing was done."
-            ) from None
-        return base
-
-    def _assuming(
-        self, role: AccountRole, access: Access, base: botocore.session.Session, region: str
-    ) -> botocore.session.Session:
-        """A session of the role, whose credentials are fetched when first used and again before they expire."""
-        source = base.get_credentials()
-        if source is None:
-            where = f"the profile {access.profile}" if access.profile else "the environment"
-            raise UsageError(
-                f"{self._given.file}: accounts.{role}.role_arn: expected credentials in {where} to assume the role "
-                "with, found none. Give a profile, or set the usual AWS variables. Nothing was done."
-            )
-
-        def sts(service: str, **credentials: Any) -> Any:
-            return base.create_client(
-                service, region_name=region, endpoint_url=self._given.endpoint_url, config=self._config(), **credentials
-            )
-
-        more = {"ExternalId": access.external_id} if access.external_id else {}
-        fetcher = AssumeRoleCredentialFetcher(
-            sts, source, str(access.role_arn), extra_args={"RoleSessionName": SESSION_NAME, **more}
-        )
-        session = botocore.session.Session()
-        session.register_component("data_loader", self._loader)
-        session.register_component("credential_provider", CredentialResolver([_Assumed(fetcher)]))
-        return session
-
-    def _client(self, session: boto3.Session, service: str, region: str) -> Any:
-        return session.client(  # type: ignore[call-overload]
-            service, region_name=region, endpoint_url=self._given.endpoint_url, config=self._config()
-        )
-
-    def _config(self) -> Config:
-        # An endpoint of the user's own has one name; account ids and buckets are not put before it.
-        own = {"account_id_endpoint_mode": "disabled", "s3": {"addressing_style": "path"}}
-        return Config(retries=RETRIES, **(own if self._given.endpoint_url else {}))  # type: ignore[arg-type]
-
-
-class _Assumed(CredentialProvider):
-    """Gives a session the credentials of a role."""
-
-    METHOD = "assume-role"
-
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
-        super().__init__()
-        self._fetcher = fetcher
-
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)

@@ -245,6 +245,11 @@ def load_protection(name: str) -> Protection:
     return cast(Protection, _plugin("drills.protections", "protection", name))
 
 
+def lacking(name: str, capabilities: frozenset[str]) -> list[str]:
+    """What the protection of this name needs and is not among the capabilities of where a drill runs, sorted."""
+    return sorted(frozenset(getattr(load_protection(name), "needs", ())) - capabilities)
+
+
 def store_kind_names() -> tuple[str, ...]:
     """The words that ``kind:`` of an estate file can be, sorted."""
     return tuple(sorted(_modules("drills.stores", "kind")))

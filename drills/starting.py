@@ -27,15 +27,20 @@ class Started:
     next_command: str
 
 
-def start(folder: Path) -> Started:
+PLANNING = "plan --estate shop --on sandbox.yaml"
+SANDBOX = {"sandbox.yaml": "sandbox.yaml"}
+"""What ``drills init --sandbox`` writes."""
+
+
+def start(folder: Path, *, sandbox: bool = False) -> Started:
     """Write the starter into ``folder``, which is made if need be. Raises UsageError where nothing can be written."""
     written: list[Path] = []
     left_alone: list[Path] = []
-    for source, target in FILES.items():
+    for source, target in (SANDBOX if sandbox else FILES).items():
         path = folder / target
         (written if _write_new(path, (STARTER / source).read_bytes()) else left_alone).append(path)
     go = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
-    return Started(tuple(written), tuple(left_alone), f"{go}drills run --estate my_estate")
+    return Started(tuple(written), tuple(left_alone), f"{go}drills {PLANNING if sandbox else 'run --estate my_estate'}")
 
 
 def _write_new(path: Path, content: bytes) -> bool:

@@ -49,6 +49,7 @@ class Drills:
         self.folder = folder
         self.report = report()
         self.broke = False
+        self.stopped = False
         self.asked: dict[str, Any] = {}
         self.error: BaseException | None = None
 
@@ -70,6 +71,7 @@ def drills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Drills:
     stand_in = Drills(tmp_path)
     monkeypatch.setattr(running, "run_drill", stand_in.run_drill)
     monkeypatch.setattr(judge, "broke", lambda folder: stand_in.broke)
+    monkeypatch.setattr(judge, "stopped", lambda folder: stand_in.stopped)
     return stand_in
 
 
@@ -116,6 +118,12 @@ def test_everything_given(drills: Drills) -> None:
 def test_exit_codes_by_verdict(drills: Drills, verdict: Verdict, code: int) -> None:
     drills.report = report(verdict)
     assert exit_code("run") == code
+
+
+@pytest.mark.parametrize("broke", [False, True])
+def test_a_drill_that_was_stopped(broke: bool, drills: Drills) -> None:
+    drills.stopped, drills.broke = True, broke
+    assert exit_code("run") == 5
 
 
 def test_a_drill_that_broke(drills: Drills, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,7 +205,7 @@ def test_figures_of_a_wall_clock_are_labelled_measured(capsys: pytest.CaptureFix
         (["run", "--estate", "./shoop.yaml"], "there is no estate file ./shoop.yaml"),
         (["run", "--store", "ordesr"], "it has carts, clients, invoices, orders; did you mean 'orders'?"),
         (["run", "bulk_erase", "bulk_erase"], "the scenario bulk_erase is named 2 times: name it once"),
-        (["run", "--on", "sandbox.yaml"], "--on sandbox.yaml: only 'simulated' can be run with this version"),
+        (["run", "--on", "sandbox.yaml"], "the provider file sandbox.yaml cannot be read"),
         (["plan", "bulk_erace"], "unknown scenario 'bulk_erace'; did you mean 'bulk_erase'?"),
         (["plan", "--records", "1"], "--records 1: the estate shop has 4 stores and each needs at least one record"),
         (["judge", "no/such/folder"], "Directory 'no/such/folder' does not exist"),

@@ -106,10 +106,14 @@ def make_key(copy: BucketCopy, clients: Clients) -> str:
         kms.put_key_policy(KeyId=arn, PolicyName="default", Policy=policy)
         return arn
     tags = [{"TagKey": key, "TagValue": value} for key, value in copy.tags.items()]
-    made = kms.create_key(Description=f"replicas of {copy.source_bucket}"[:8192], Policy=policy, Tags=tags)
+    made = kms.create_key(Description=key_description(copy), Policy=policy, Tags=tags)
     arn = str(made["KeyMetadata"]["Arn"])
     kms.create_alias(AliasName=copy.key_alias, TargetKeyId=arn)
     return arn
+
+
+def key_description(copy: BucketCopy) -> str:
+    return f"replicas of {copy.source_bucket}"
 
 
 # --- Reading grants ------------------------------------------------------------------------------------------------

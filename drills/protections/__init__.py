@@ -37,6 +37,8 @@ class Protection(Protocol):
     kind: str
     summary: str
     way_back: WayBack
+    needs: frozenset[str]
+    """The capabilities it relies on, by their names in drills.providers.capabilities."""
     restores_into: Sequence[AccountRole]
     """The accounts that a store can be restored into."""
 

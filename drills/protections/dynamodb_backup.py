@@ -48,6 +48,7 @@ class BackupProtection:
     kind = "dynamodb"
     summary = "on-demand backups on a schedule, within the account; they outlive their table"
     way_back: WayBack = "new_store"
+    needs = frozenset({"dynamodb", "dynamodb.backup"})
     restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

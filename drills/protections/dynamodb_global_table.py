@@ -33,6 +33,7 @@ class GlobalTableProtection:
     kind = "dynamodb"
     summary = "a replica in another region of the account; erases replicate, so it is no backup"
     way_back: WayBack = "live_copy"
+    needs = frozenset({"dynamodb", "dynamodb.global_tables"})
     restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

@@ -36,6 +36,7 @@ class RecoveryProtection:
     kind = "dynamodb"
     summary = "point-in-time recovery: any second of the last days, within the account"
     way_back: WayBack = "new_store"
+    needs = frozenset({"dynamodb", "dynamodb.pitr"})
     restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

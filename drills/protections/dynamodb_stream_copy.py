@@ -42,6 +42,7 @@ class StreamCopyProtection:
     kind = "dynamodb"
     summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
     way_back: WayBack = "new_store"
+    needs = frozenset({"dynamodb", "dynamodb.streams", "lambda.event_sources"})
     restores_into: Sequence[AccountRole] = ("production", "recovery")
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

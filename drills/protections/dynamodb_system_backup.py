@@ -26,6 +26,7 @@ class SystemBackupProtection:
     kind = "dynamodb"
     summary = "what AWS keeps of a deleted table that had point-in-time recovery: its last state, for 35 days"
     way_back: WayBack = "new_store"
+    needs = frozenset({"dynamodb", "dynamodb.pitr", "dynamodb.system_backup"})
     restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

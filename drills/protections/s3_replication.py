@@ -56,6 +56,7 @@ class ReplicationProtection:
     kind = "s3"
     summary = "a locked copy in the vault account, kept by replication, that follows no deletion"
     way_back: WayBack = "new_store"
+    needs = frozenset({"s3.replication", "s3.versioning"})
     restores_into: Sequence[AccountRole] = ("production", "recovery")
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

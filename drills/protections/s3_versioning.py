@@ -38,6 +38,7 @@ class VersioningProtection:
     kind = "s3"
     summary = "versioning: the bucket rolled back in place by its own versions, within the account and region"
     way_back: WayBack = "in_place"
+    needs = frozenset({"s3.versioning"})
     restores_into: Sequence[AccountRole] = ("production",)
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

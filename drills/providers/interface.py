@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from drills.clock import Clock
-from drills.model import AccountRole, Estate, Grade, Location, ProductionSize
+from drills.model import JSON, AccountRole, Estate, Grade, Location, ProductionSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,11 @@ class World(Protocol):
         """All modelled durations so far, oldest first. Empty in real accounts."""
         ...
 
+    def remarks(self) -> tuple[tuple[str, Mapping[str, JSON]], ...]:
+        """What the history must tell of this world, as kinds of events with their data, oldest first: how a failure
+        was enforced, that the computer slept. Empty where nothing is to be told."""
+        ...
+
     def close(self) -> tuple[str, ...]:
         """Clean up; returns what is left behind, each with its reason."""
         ...
@@ -92,6 +97,8 @@ class Provider(Protocol):
 
     name: str
     grade: Grade
+    prefix: str
+    """How the names of everything begin that a drill makes here."""
     capabilities: frozenset[str]
 
     def open(self, estate: Estate, seed: int) -> AbstractContextManager[World]: ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from botocore.config import Config
 
 from drills.clock import Clock
-from drills.model import AccountRole, Estate, Grade, Location, ProductionSize
+from drills.model import JSON, AccountRole, Estate, Grade, Location, ProductionSize
 from drills.providers.calls import tell_of_calls
 from drills.providers.interface import Call, ModelledDuration
 from drills.simulator import SimulatedAWS
@@ -31,6 +31,7 @@ class SimulatedProvider:
     """Every scenario gets accounts of its own, made from the seed and discarded afterwards."""
 
     name = "simulated"
+    prefix = "drill"
     grade: Grade = "simulated"
     summary = "the simulated AWS on this machine (moto, with time, history, streams and failures of its own)"
     capabilities: frozenset[str] = SimulatedAWS.capabilities
@@ -111,6 +112,9 @@ class SimulatedWorld:
             ModelledDuration(d.at, d.operation, d.resource, d.seconds, d.p50_seconds, d.p95_seconds, d.assumed)
             for d in self._aws.durations
         )
+
+    def remarks(self) -> tuple[tuple[str, Mapping[str, JSON]], ...]:
+        return ()
 
     def close(self) -> tuple[str, ...]:
         """What is left behind: nothing, as the accounts themselves are discarded."""

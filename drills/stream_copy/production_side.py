@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
-from importlib import resources
 from typing import Any
 
 from drills.errors import ProtectionError
 from drills.handlers.stream_copy import METRIC_NAMESPACE, Settings
+from drills.packing import packed
 from drills.presence import exists
 from drills.stream_copy.model import Clients, StreamCopy, Wait
 from drills.stream_copy.policies import function_policy, function_trust
@@ -21,6 +19,9 @@ RUNTIME = "python3.13"
 HANDLER = "stream_copy.handler"
 VIEWS = ("NEW_IMAGE", "NEW_AND_OLD_IMAGES")
 HEARTBEAT = {"drills": "heartbeat"}
+HEARTBEAT_SCHEDULE = "rate(1 hour)"
+QUEUE_ATTRIBUTES = {"MessageRetentionPeriod": "1209600"}
+"""The longest there is."""
 
 
 def describe_source(copy: StreamCopy, clients: Clients) -> Mapping[str, Any]:
@@ -81,20 +82,12 @@ def make_queue(copy: StreamCopy, clients: Clients) -> None:
     """Where Lambda tells of records it gave up. Messages hold metadata only and stay 14 days."""
     if queue_url(copy, clients) is not None:
         return
-    clients("production", "sqs").create_queue(
-        QueueName=copy.queue, Attributes={"MessageRetentionPeriod": "1209600"}, tags=dict(copy.tags)
-    )
+    clients("production", "sqs").create_queue(QueueName=copy.queue, Attributes=QUEUE_ATTRIBUTES, tags=dict(copy.tags))
 
 
 def function_code() -> bytes:
     """The deployment package: one file, the same bytes every time."""
-    source = resources.files("drills.handlers").joinpath("stream_copy.py").read_bytes()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo("stream_copy.py", date_time=(1980, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, source)
-    return packed.getvalue()
+    return packed(HANDLER.partition(".")[0])
 
 
 def function_settings(copy: StreamCopy, label: str) -> Settings:
@@ -224,7 +217,7 @@ def make_heartbeat(copy: StreamCopy, clients: Clients) -> None:
     """Every hour the function tells the vault that it is at work: a quiet table is no stopped copy."""
     events, client = clients("production", "events"), clients("production", "lambda")
     arn = events.put_rule(
-        Name=copy.heartbeat_rule, ScheduleExpression="rate(1 hour)", State="ENABLED", Tags=copy.tag_list
+        Name=copy.heartbeat_rule, ScheduleExpression=HEARTBEAT_SCHEDULE, State="ENABLED", Tags=copy.tag_list
     )["RuleArn"]
     events.put_targets(
         Rule=copy.heartbeat_rule,

@@ -14,6 +14,17 @@ SETTINGS_ROW = "settings"
 POLICY = "copy"
 REMEMBERED = ("KeySchema", "AttributeDefinitions", "LocalSecondaryIndexes", "GlobalSecondaryIndexes")
 INDEX_FIELDS = ("IndexName", "KeySchema", "Projection")
+MARKER_KEYS = {
+    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+}
+MARKER_EXPIRY = {"Enabled": True, "AttributeName": "expires_at"}
+PRIVATE = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
 
 
 def table_definition(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,11 +47,7 @@ def make_vault_tables(copy: StreamCopy, clients: Clients, wait: Wait, source: Ma
     """Both tables, protected from deletion, the copy with point-in-time recovery; and what the source looks like."""
     dynamodb = clients("vault", "dynamodb")
     _make_table(copy, dynamodb, wait, copy.copy_table, without_indexes(table_definition(source)))
-    marker_keys = {
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-    }
-    _make_table(copy, dynamodb, wait, copy.marker_table, marker_keys)
+    _make_table(copy, dynamodb, wait, copy.marker_table, MARKER_KEYS)
     _recovery_window(copy, dynamodb, wait)
     _expire_tombstones(copy, dynamodb)
     remember_source(copy, clients, source)
@@ -101,9 +108,7 @@ def recovery_is_on(dynamodb: Any, table: str) -> bool:
 def _expire_tombstones(copy: StreamCopy, dynamodb: Any) -> None:
     found = dynamodb.describe_time_to_live(TableName=copy.marker_table)["TimeToLiveDescription"]
     if found["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
-        dynamodb.update_time_to_live(
-            TableName=copy.marker_table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
-        )
+        dynamodb.update_time_to_live(TableName=copy.marker_table, TimeToLiveSpecification=MARKER_EXPIRY)
 
 
 def remember_source(copy: StreamCopy, clients: Clients, source: Mapping[str, Any]) -> None:
@@ -129,15 +134,7 @@ def make_bucket(copy: StreamCopy, clients: Clients) -> None:
     if exists(lambda: s3.head_bucket(Bucket=copy.bucket)) is None:
         place = {} if copy.vault_region == "us-east-1" else {"LocationConstraint": copy.vault_region}
         s3.create_bucket(Bucket=copy.bucket, **({"CreateBucketConfiguration": place} if place else {}))
-    s3.put_public_access_block(
-        Bucket=copy.bucket,
-        PublicAccessBlockConfiguration={
-            "BlockPublicAcls": True,
-            "IgnorePublicAcls": True,
-            "BlockPublicPolicy": True,
-            "RestrictPublicBuckets": True,
-        },
-    )
+    s3.put_public_access_block(Bucket=copy.bucket, PublicAccessBlockConfiguration=PRIVATE)
     s3.put_bucket_versioning(Bucket=copy.bucket, VersioningConfiguration={"Status": "Enabled"})
     if copy.tags:
         s3.put_bucket_tagging(Bucket=copy.bucket, Tagging={"TagSet": copy.tag_list})

@@ -1,0 +1,230 @@
+"""How each kind of resource that a drill makes is deleted, listed and dated: one line a kind, in the order of deletion.
+
+A deleter asks AWS to delete, one step at a time: what is still being changed is tried again later. Whether a resource
+is gone is asked afterwards, by drills.guard_rules. Nothing here decides whether a resource may be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jmespath  # type: ignore[import-untyped]
+
+from drills.clock import Clock
+from drills.guard_rules import Resource
+from drills.intentions import Intention
+from drills.stores.s3_buckets import delete_versions, is_locking, version_pages
+
+KEY_DAYS = 7
+"""The shortest time for which AWS keeps a key that it was told to delete. Source: KMS API, ScheduleKeyDeletion."""
+BUSY = frozenset({"CREATING", "UPDATING", "DELETING", "Creating", "Updating", "Deleting", "Enabling", "Disabling"})
+
+
+class NotYet(Exception):
+    """AWS is still busy with it; the message says with what."""
+
+
+class Held(Exception):
+    """AWS does not delete it, and will not by being asked again; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleter:
+    """One kind. ``service`` is the client's.
+
+    ``delete`` asks AWS to delete the resource; what it returns, if anything, says when AWS will have done so by itself.
+    ``listing``: the call, and where its answer has the names, by which all of the kind are listed; None where a
+    resource goes with another or is not tagged. ``find`` finds what an uncertain intention may have made whose name
+    only the answer would have told. ``born`` tells when a resource was made, where AWS does.
+    """
+
+    kind: str
+    service: str
+    delete: Callable[[Any, Resource, Clock], str | None]
+    listing: tuple[str, str] | None = None
+    born: Callable[[Any, Resource], datetime | None] = lambda *_: None
+    find: Callable[[Any, Intention], Iterable[Resource]] = lambda *_: ()
+
+
+def _plain(call: str, parameter: str) -> Callable[[Any, Resource, Clock], None]:
+    """A kind whose deletion is one call."""
+
+    def delete(client: Any, there: Resource, _: Clock) -> None:
+        getattr(client, call)(**{parameter: there.name})
+
+    return delete
+
+
+def _table(dynamodb: Any, there: Resource, _: Clock) -> None:
+    about = dynamodb.describe_table(TableName=there.name)["Table"]
+    if about["TableStatus"] in BUSY:
+        raise NotYet(f"it is {about['TableStatus']}")
+    if about.get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=there.name, DeletionProtectionEnabled=False)
+        about = dynamodb.describe_table(TableName=there.name)["Table"]
+        if about["TableStatus"] in BUSY:
+            raise NotYet("its deletion protection is being turned off")
+    dynamodb.delete_table(TableName=there.name)
+
+
+def _backup(dynamodb: Any, there: Resource, _: Clock) -> None:
+    about = dynamodb.describe_backup(BackupArn=there.name)["BackupDescription"]["BackupDetails"]
+    if about["BackupStatus"] in BUSY:
+        raise NotYet(f"it is {about['BackupStatus']}")
+    dynamodb.delete_backup(BackupArn=there.name)
+
+
+def _scaling(autoscaling: Any, there: Resource, _: Clock) -> None:
+    scaled, dimension = there.name.split(" ")
+    autoscaling.deregister_scalable_target(ServiceNamespace="dynamodb", ResourceId=scaled, ScalableDimension=dimension)
+
+
+def _bucket(s3: Any, there: Resource, clock: Clock) -> None:
+    bucket = there.name
+    for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket):
+        for upload in page.get("Uploads", []):
+            with suppress(s3.exceptions.NoSuchUpload):
+                s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    bypass = is_locking(s3, bucket)
+    held = [
+        version
+        for page in version_pages(s3, bucket)
+        for version in delete_versions(s3, bucket, page, clock, bypass=bypass)
+    ]
+    if held:
+        raise Held(
+            f"Object Lock or a policy holds {len(held)} of its versions, {held[0].key!r} among them; run "
+            "`drills cleanup` again once their retention has ended"
+        )
+    s3.delete_bucket(Bucket=bucket)
+
+
+def _feed(functions: Any, there: Resource, _: Clock) -> None:
+    state = functions.get_event_source_mapping(UUID=there.name).get("State")
+    if state in BUSY:
+        raise NotYet(f"it is {state}")
+    functions.delete_event_source_mapping(UUID=there.name)
+
+
+def _rule(events: Any, there: Resource, _: Clock) -> None:
+    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=there.name)["Targets"]]
+    if targets:
+        events.remove_targets(Rule=there.name, Ids=targets)
+    events.delete_rule(Name=there.name)
+
+
+def _role(iam: Any, there: Resource, _: Clock) -> None:
+    for policy in iam.list_role_policies(RoleName=there.name)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=there.name, PolicyName=policy)
+    if attached := iam.list_attached_role_policies(RoleName=there.name)["AttachedPolicies"]:
+        raise Held(f"somebody attached the policy {attached[0]['PolicyArn']} to it; detach it and run this again")
+    iam.delete_role(RoleName=there.name)
+
+
+def _alarm(cloudwatch: Any, there: Resource, _: Clock) -> None:
+    cloudwatch.delete_alarms(AlarmNames=[there.name])
+
+
+def _queue(sqs: Any, there: Resource, _: Clock) -> None:
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=there.name)["QueueUrl"])
+
+
+def _key(kms: Any, there: Resource, _: Clock) -> str:
+    about = kms.describe_key(KeyId=there.name)["KeyMetadata"]
+    if about["KeyState"] != "PendingDeletion":
+        kms.schedule_key_deletion(KeyId=there.name, PendingWindowInDays=KEY_DAYS)
+        about = kms.describe_key(KeyId=there.name)["KeyMetadata"]
+    return f"AWS deletes it on {about['DeletionDate'].astimezone(UTC):%Y-%m-%d}, as keys cannot be deleted sooner"
+
+
+# --- When a resource was made --------------------------------------------------------------------------------------
+
+
+def _born(call: str, parameter: str, path: str) -> Callable[[Any, Resource], datetime | None]:
+    """Asked by one call; ``path`` leads to a moment in its answer, or to milliseconds since the epoch."""
+    expression = jmespath.compile(path)
+
+    def born(client: Any, there: Resource) -> datetime | None:
+        found = expression.search(getattr(client, call)(**{parameter: there.name}))
+        if isinstance(found, int | float):
+            return datetime.fromtimestamp(found / 1000, UTC)
+        return found if isinstance(found, datetime) else None
+
+    return born
+
+
+def _queue_born(sqs: Any, there: Resource) -> datetime | None:
+    url = sqs.get_queue_url(QueueName=there.name)["QueueUrl"]
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp"])
+    return datetime.fromtimestamp(float(told["Attributes"]["CreatedTimestamp"]), UTC)
+
+
+def _log_group_born(logs: Any, there: Resource) -> datetime | None:
+    found = logs.describe_log_groups(logGroupNamePrefix=there.name)["logGroups"]
+    made = next((one["creationTime"] for one in found if one["logGroupName"] == there.name), None)
+    return None if made is None else datetime.fromtimestamp(made / 1000, UTC)
+
+
+# --- What only an answer would have named --------------------------------------------------------------------------
+
+
+def _backups(dynamodb: Any, intention: Intention) -> Iterable[Resource]:
+    table, name = intention.clues.get("TableName", ""), intention.clues.get("BackupName", "")
+    for one in dynamodb.list_backups(TableName=table.rpartition("/")[2])["BackupSummaries"]:
+        if one["BackupName"] == name:
+            yield Resource("backup", intention.account, intention.region, one["BackupArn"])
+
+
+def _feeds(functions: Any, intention: Intention) -> Iterable[Resource]:
+    source = intention.clues.get("EventSourceArn")
+    pages = functions.get_paginator("list_event_source_mappings")
+    for page in pages.paginate(FunctionName=intention.clues["FunctionName"]):
+        for one in page["EventSourceMappings"]:
+            if one.get("EventSourceArn") == source:
+                yield Resource("event source mapping", intention.account, intention.region, one["UUID"])
+
+
+def _keys(kms: Any, intention: Intention) -> Iterable[Resource]:
+    for page in kms.get_paginator("list_keys").paginate():
+        for one in page["Keys"]:
+            about = kms.describe_key(KeyId=one["KeyId"])["KeyMetadata"]
+            if about["Description"] == intention.clues.get("Description", "") and about["KeyManager"] == "CUSTOMER":
+                yield Resource("key", intention.account, intention.region, one["KeyId"])
+
+
+_DESCRIBED = _born("describe_table", "TableName", "Table.CreationDateTime")
+_BACKED_UP = _born("describe_backup", "BackupArn", "BackupDescription.BackupDetails.BackupCreationDateTime")
+_ROLE_BORN = _born("get_role", "RoleName", "Role.CreateDate")
+_KEY_BORN = _born("describe_key", "KeyId", "KeyMetadata.CreationDate")
+_FUNCTIONS, _PARAMETERS = ("list_functions", "Functions[].FunctionName"), ("describe_parameters", "Parameters[].Name")
+
+DELETERS: Sequence[Deleter] = (
+    Deleter("event source mapping", "lambda", _feed, find=_feeds),
+    Deleter("rule", "events", _rule, ("list_rules", "Rules[].Name")),
+    Deleter("function", "lambda", _plain("delete_function", "FunctionName"), _FUNCTIONS),
+    Deleter("log group", "logs", _plain("delete_log_group", "logGroupName"), born=_log_group_born),
+    Deleter("alarm", "cloudwatch", _alarm, ("describe_alarms", "MetricAlarms[].AlarmName")),
+    Deleter("queue", "sqs", _queue, ("list_queues", "QueueUrls[]"), _queue_born),
+    Deleter("scalable target", "application-autoscaling", _scaling),
+    Deleter("backup", "dynamodb", _backup, born=_BACKED_UP, find=_backups),
+    Deleter("table", "dynamodb", _table, ("list_tables", "TableNames[]"), _DESCRIBED),
+    Deleter("bucket", "s3", _bucket, ("list_buckets", "Buckets[].Name")),
+    Deleter("parameter", "ssm", _plain("delete_parameter", "Name"), _PARAMETERS),
+    Deleter("role", "iam", _role, ("list_roles", "Roles[].RoleName"), _ROLE_BORN),
+    Deleter("alias", "kms", _plain("delete_alias", "AliasName")),
+    Deleter("key", "kms", _key, ("list_keys", "Keys[].KeyId"), _KEY_BORN, _keys),
+)
+"""In the order of deletion: what uses goes before what is used."""
+BY_KIND: Mapping[str, Deleter] = {one.kind: one for one in DELETERS}
+OF_A_KIND: Mapping[tuple[str, str], str] = {
+    ("dynamodb", "CreateBackup"): "backup",
+    ("lambda", "CreateEventSourceMapping"): "event source mapping",
+    ("kms", "CreateKey"): "key",
+}
+"""What a call makes that only its answer names."""
+MADE_BY_AWS = frozenset({"log group"})
+"""Kinds that AWS makes once they are needed: one that is older than the drill's own resource was somebody else's."""

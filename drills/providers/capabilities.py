@@ -1,0 +1,37 @@
+"""What a drill may rely on where it runs, by name. AWS has all of it; an endpoint of the user's own may not.
+
+A protection says which it needs (``needs``). Where one is missing, the path is not tried and its verdict is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CAPABILITIES: Mapping[str, str] = {
+    "accounts.close": "an account that is lost is out of everybody's reach",
+    "regions.outage": "a region that is down answers nobody",
+    "dynamodb": "tables, items, indexes, tags",
+    "dynamodb.backup": "on-demand backups of tables",
+    "dynamodb.global_tables": "replicas of tables in other regions",
+    "dynamodb.pitr": "point-in-time recovery that has every second of the last days",
+    "dynamodb.streams": "streams of a table's changes",
+    "dynamodb.system_backup": "the backup that AWS keeps when a table with point-in-time recovery is deleted",
+    "lambda.event_sources": "functions that run, invoked by streams",
+    "s3.bucket_policies": "policies of buckets that are enforced",
+    "s3.replication": "replication of objects to another bucket",
+    "s3.batch_replication": "replication of what was there before, by a batch job",
+    "s3.versioning": "versions of objects",
+    "sts.session_policies": "a session has no more permissions than its inline policy gives it",
+}
+
+OF_MOTO: Mapping[str, str] = {
+    "dynamodb.pitr": "moto restores what the table holds now, whatever moment is asked for",
+    "dynamodb.system_backup": "moto keeps nothing of a deleted table",
+    "dynamodb.global_tables": "moto lists replicas and copies nothing into them",
+    "lambda.event_sources": "moto runs functions in Docker containers",
+    "s3.bucket_policies": "moto does not enforce policies by default",
+    "s3.replication": "moto stores a replication's rules and replicates nothing",
+    "s3.batch_replication": "moto stores batch jobs and carries none out",
+    "sts.session_policies": "moto does not enforce policies by default",
+}
+"""What moto's own server lacks, as measured by the tests of its provider."""

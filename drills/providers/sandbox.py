@@ -1,0 +1,321 @@
+"""Drills in sandbox accounts, or at an endpoint of the user's own: real sessions, real time, nothing simulated.
+
+An account that is lost and a region that is down are refused on this side of the wire. Where a role is assumed, the
+session is renewed besides with a policy that denies the same, and AWS is asked once whether it does.
+"""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from drills import safety
+from drills.barriers import Barriers
+from drills.clock import Clock, WallClock
+from drills.deeds import Deeds
+from drills.keeping import Keeping, as_remark, keep
+from drills.model import JSON, Account, AccountRole, Estate, Grade, Location, ProductionSize
+from drills.own_accounts import told
+from drills.permissions import DENY_ALL
+from drills.providers.calls import tell_of_calls
+from drills.providers.capabilities import CAPABILITIES, OF_MOTO
+from drills.providers.interface import Call, ModelledDuration
+from drills.providers.real_time import RealTime
+from drills.redaction import Redaction, quiet_loggers
+from drills.sandbox_file import SandboxFile
+from drills.sessions import Sessions
+from drills.stopping import StoppingClock
+
+PROBE_SECONDS = 5
+Narrow = Callable[[AccountRole, str | None], str]
+"""The session policy of an account role, denying everything in a region if one is given."""
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+
+
+class SandboxProvider:
+    """See drills.providers.interface.Provider."""
+
+    grade: Grade = "sandbox"
+
+    def __init__(
+        self, given: SandboxFile, clock: Clock | None = None, running: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.given = given
+        self.prefix = given.prefix
+        self.name = f"sandbox at {given.endpoint_url} (not AWS)" if given.endpoint_url else "sandbox"
+        self.lacks = _lacks(given)
+        self.capabilities: frozenset[str] = frozenset(CAPABILITIES) - self.lacks.keys()
+        self.redaction = Redaction()
+        self.narrow: Narrow | None = None
+        """How the sessions of the drill are narrowed; None before it is planned."""
+        self.keeping: Keeping | None = None
+        """The record of the drill that is running, and what stops it."""
+        self._clock = clock or WallClock()
+        self._running = running
+
+    @contextmanager
+    def keep(self, folder: Path, drill_id: str, estate: Estate) -> Iterator[None]:
+        """Keep a drill's intentions in its folder for as long as it runs, and listen to what stops it."""
+
+        def cloudwatch() -> Any:
+            with self.open(estate, 0) as world:
+                return world.client("cloudwatch", "production", estate.accounts["production"].region)
+
+        with keep(self.given, folder, drill_id, estate.accounts, self._clock, cloudwatch) as self.keeping:
+            yield
+        self.keeping = None
+
+    def check(self, estate: Estate) -> None:
+        """Prove the accounts safe. Raises UsageError where one is not; changes nothing."""
+        quiet_loggers()
+        sessions = Sessions(self.given.file, self.given.accounts.accesses, self.given.endpoint_url)
+        made: dict[AccountRole, boto3.Session] = {}
+
+        def ask(service: str, role: AccountRole) -> Any:
+            region = estate.accounts[role].region
+            if role not in made:
+                made[role] = sessions.session(role, region)
+            return sessions.client(made[role], service, region)
+
+        safety.check(estate.accounts, ask, self.given.file)
+
+    @contextmanager
+    def open(self, estate: Estate, seed: int) -> Iterator[SandboxWorld]:
+        policies = "sts.session_policies" in self.capabilities
+        clock = RealTime(self._clock, self._running)
+        world = SandboxWorld(self.given, estate, clock, self.redaction, self.narrow, denies=policies)
+        if self.keeping is not None:
+            world.kept(self.keeping)
+        try:
+            yield world
+        finally:
+            world.clock.forget()
+
+
+def _lacks(given: SandboxFile) -> Mapping[str, str]:
+    if given.lacks is not None or given.endpoint_url is None:
+        return dict(given.lacks or {})
+    return dict(OF_MOTO) if _is_moto(given.endpoint_url) else {}
+
+
+def _is_moto(endpoint_url: str) -> bool:
+    """Whether moto's own server answers there: it has a page of its own, which it says so on."""
+    try:
+        with urllib.request.urlopen(f"{endpoint_url.rstrip('/')}/moto-api/", timeout=PROBE_SECONDS) as answer:
+            return b"moto" in answer.read(20_000).lower()
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+class SandboxWorld:
+    """See drills.providers.interface.World."""
+
+    def __init__(
+        self,
+        given: SandboxFile,
+        estate: Estate,
+        clock: RealTime,
+        redaction: Redaction,
+        narrow: Narrow | None = None,
+        *,
+        denies: bool = True,
+    ) -> None:
+        quiet_loggers()
+        self.clock = clock
+        self._given = given
+        self._estate = estate
+        self._redaction = redaction
+        self._narrow = narrow
+        self._denies = denies
+        self._make = Sessions(given.file, given.accounts.accesses, given.endpoint_url)
+        self._sessions: dict[AccountRole, boto3.Session] = {}
+        self._clients: dict[tuple[str, AccountRole, str], Any] = {}
+        self._barriers = Barriers()
+        self._deeds = Deeds()
+        self._listeners: list[Callable[[Call], None]] = []
+        self._keeping: Keeping | None = None
+        self._remarks: list[tuple[str, Mapping[str, JSON]]] = []
+
+    # --- Clients
+
+    def client(self, service: str, role: AccountRole, region: str) -> Any:
+        key = (service, role, region)
+        if key not in self._clients:
+            account = self._account(role)
+            client = self._make.client(self._session(role), service, region)
+            self._barriers.watch(client, account.id, self._refused(role))
+            self._deeds.watch(client, role, account.id)
+            self._clients[key] = client
+        return self._clients[key]
+
+    def _account(self, role: AccountRole) -> Account:
+        return self._estate.accounts[role]
+
+    def _session(self, role: AccountRole) -> boto3.Session:
+        if role not in self._sessions:
+            account = self._account(role)
+            policy = self._narrow(role, None) if self._narrow is not None else None
+            session = self._make.session(role, account.region, policy=policy)
+            tell_of_calls(session, role, account.id, self.clock, self._tell)
+            session.events.register("request-created.*.*", self._learn(session))
+            self._sessions[role] = session
+        return self._sessions[role]
+
+    def _learn(self, session: boto3.Session) -> Callable[..., None]:
+        """Whatever credentials a request is signed with are secrets that nothing may quote from now on."""
+
+        def learn(**_: Any) -> None:
+            credentials = session.get_credentials()
+            if credentials is not None:
+                frozen = credentials.get_frozen_credentials()
+                self._redaction.learn(frozen.secret_key, frozen.token)
+
+        return learn
+
+    def _refused(self, role: AccountRole) -> Callable[[dict[str, Any], str, str, str], None]:
+        def told(context: dict[str, Any], service: str, operation: str, error: str) -> None:
+            region, resource = str(context.get("client_region", "")), str(context.get("drills_resource", ""))
+            account = self._account(role).id
+            self._tell(Call(self.clock.now(), role, account, region, service, operation, resource, error))
+
+        return told
+
+    def stranger(self, service: str, region: str) -> None:
+        return None
+
+    def listen(self, listener: Callable[[Call], None]) -> None:
+        self._listeners.append(listener)
+
+    def _tell(self, call: Call) -> None:
+        for listener in self._listeners:
+            listener(call)
+
+    # --- Time
+
+    def every(
+        self,
+        seconds: float,
+        action: Callable[[], None],
+        until: Callable[[], bool],
+        *,
+        first_seconds: float | None = None,
+    ) -> None:
+        def turn() -> None:
+            if until():
+                return
+            action()
+            self.clock.call_later(seconds, turn)
+
+        self.clock.call_later(seconds if first_seconds is None else first_seconds, turn)
+
+    def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
+        """A store has the size that it has."""
+
+    def modelled(self, operation: str, resource: str, size: ProductionSize) -> None:
+        """Real time passes by itself."""
+
+    def modelled_durations(self) -> tuple[ModelledDuration, ...]:
+        return ()
+
+    # --- Failures
+
+    def close_account(self, role: AccountRole) -> None:
+        account = self._account(role)
+        self._barriers.lost.add(account.id)
+        what = f"{role} account {account.id} lost"
+        if why := self._cannot_deny([role]):
+            self._enforced(what, None, why)
+        else:
+            self._enforced(what, *self._asked(role, account.region, DENY_ALL))
+
+    def region_down(self, region: str) -> None:
+        self._barriers.down.add(region)
+        what = f"region {region} down"
+        why = self._cannot_deny(self._estate.accounts)
+        if why or self._narrow is None:
+            self._enforced(what, None, why or "the sessions of this drill are not narrowed")
+            return
+        seen = ""
+        for role in self._estate.accounts:
+            denied, seen = self._asked(role, region, self._narrow(role, region))
+            if not denied:
+                self._enforced(what, False, seen)
+                return
+        self._enforced(what, True, seen)
+
+    def _cannot_deny(self, roles: Iterable[AccountRole]) -> str:
+        """Why AWS cannot be made to deny these roles' calls; empty when it can."""
+        if not self._denies:
+            return "the endpoint does not enforce session policies"
+        for role in roles:
+            if self._given.accounts.accesses[role].role_arn is None:
+                return f"{role} is reached by a profile, whose sessions have no policy"
+        return ""
+
+    def lift(self) -> None:
+        """End outage and loss, so that what the drill made can be deleted."""
+        self._barriers.lost.clear()
+        self._barriers.down.clear()
+        self._sessions.clear()
+        self._clients.clear()
+
+    def _asked(self, role: AccountRole, region: str, policy: str) -> tuple[bool, str]:
+        """Renew the role's session with this policy and ask AWS once: whether it denied, and what was seen."""
+        account = self._account(role)
+        session = self._make.session(role, account.region, policy=policy, sts_region=self._sts_region(role))
+        tell_of_calls(session, role, account.id, self.clock, self._tell)
+        session.events.register("request-created.*.*", self._learn(session))
+        self._sessions[role] = session
+        for key in [key for key in self._clients if key[1] == role]:
+            del self._clients[key]
+        try:
+            self._make.client(session, "dynamodb", region).list_tables(Limit=1)
+        except ClientError as error:
+            return error.response["Error"]["Code"] in DENIED, told(error)
+        except BotoCoreError as error:
+            return False, told(error)
+        return False, "dynamodb ListTables was answered"
+
+    def _sts_region(self, role: AccountRole) -> str:
+        """Where credentials are renewed: not in a region that is down."""
+        regions = [self._account(role).region, *(account.region for account in self._estate.accounts.values())]
+        return next((region for region in regions if region not in self._barriers.down), regions[0])
+
+    def _enforced(self, what: str, by_aws: bool | None, seen: str) -> None:
+        self._remarks.append(("failure.enforced", {"what": what, "by_aws": by_aws, "seen": seen}))
+
+    # --- The end
+
+    def remarks(self) -> tuple[tuple[str, Mapping[str, JSON]], ...]:
+        jumps = [
+            ("clock.jumped", {"noticed": j.at.isoformat(), "seconds": round(j.seconds, 1)}) for j in self.clock.jumps
+        ]
+        return (*self._remarks, *jumps)
+
+    def kept(self, keeping: Keeping) -> None:
+        """From now on waits end when the drill must stop, and closing deletes what the drill's record says it made."""
+        self._keeping = keeping
+        self.clock = RealTime(StoppingClock(keeping.clock, keeping.stop), self.clock.running)
+        self.listen(keeping.heard)
+        keeping.deeds.append(self._deeds)
+
+    def close(self) -> tuple[str, ...]:
+        """Delete what the drill made, by its own record; what is left or could not be looked for, each with its reason.
+
+        Without a record nothing is deleted, and what was made and not destroyed is told.
+        """
+        self.clock.forget()
+        if self._keeping is not None:
+            self.lift()
+            found = self._keeping.clean_up(self.client)
+            self._remarks.append(("cleanup.done", as_remark(found)))
+            return (*map(str, found.left), *found.gaps)
+        return tuple(f"{resource}: made by this drill and not deleted" for resource in self._deeds.left)

@@ -1,0 +1,88 @@
+"""Secrets never reach a history, a report or an error: they are masked here, however deep they lie.
+
+Source of the forms: IAM user guide, IAM identifiers; Signature Version 4, query and header forms.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from drills.history import Appends
+
+MASK = "[redacted]"
+SECRET_KEYS = frozenset(
+    {"secretaccesskey", "awssecretaccesskey", "sessiontoken", "awssessiontoken", "securitytoken", "xamzsecuritytoken"}
+    | {"xamzsignature", "authorization", "password", "masteruserpassword", "tokencode", "clientsecret"}
+)
+"""Only these: a record's attribute may be called a token, and a setting that is masked could not be compared."""
+_FORMS = (
+    re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{12,20}(?![A-Z0-9])"),
+    re.compile(r"(?i)(?<=x-amz-security-token=)[^&\s\"']+"),
+    re.compile(r"(?i)(?<=x-amz-signature=)[^&\s\"']+"),
+    re.compile(r"(?i)(?<=x-amz-credential=)[^&\s\"']+"),
+    re.compile(r"(?i)(?<=signature=)[0-9a-f]{64}"),
+    re.compile(r"(?i)(?<=x-amz-security-token: )\S+"),
+    re.compile(r"(?i)(?<=<sessiontoken>)[^<]+|(?<=<secretaccesskey>)[^<]+"),
+    re.compile(r"(?i)(?<=aws_secret_access_key=)\S+|(?<=aws_session_token=)\S+"),
+)
+LOUD = ("botocore", "boto3", "s3transfer", "urllib3")
+"""Their debug messages hold whole requests and answers, credentials included."""
+
+
+class Redaction:
+    """Masks the known forms of secrets, and the secrets that it was told of."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def learn(self, *secrets: str | None) -> None:
+        """From now on these are masked wherever they stand. What is short would mask innocent text and is ignored."""
+        self._known |= {secret for secret in secrets if secret and len(secret) >= 16}
+
+    def text(self, text: str) -> str:
+        for secret in self._known:
+            text = text.replace(secret, MASK)
+        for form in _FORMS:
+            text = form.sub(MASK, text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """The same value with every secret in it masked: in texts, lists, mappings and their keys."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "replace")).encode()
+        if isinstance(value, Mapping):
+            return {self.value(key): self._under(key, item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+    def _under(self, key: Any, item: Any) -> Any:
+        name = str(key).lower().replace("_", "").replace("-", "")
+        if isinstance(item, str) and name in SECRET_KEYS:
+            return MASK
+        return self.value(item)
+
+
+class RedactedHistory:
+    """A history that takes no secrets."""
+
+    def __init__(self, history: Appends, redaction: Redaction) -> None:
+        self._history = history
+        self._redaction = redaction
+
+    def append(self, kind: str, at: datetime, **data: Any) -> None:
+        self._history.append(kind, at, **self._redaction.value(data))
+
+
+def quiet_loggers() -> None:
+    """Cap the loggers whose debug messages hold credentials, whatever level the root logger has."""
+    for name in LOUD:
+        logger = logging.getLogger(name)
+        if logger.getEffectiveLevel() < logging.INFO or logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)

@@ -1,0 +1,117 @@
+"""Sessions that renew themselves, made as an accounts file or a provider file says, and clients of them.
+
+Nothing here prints credentials.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import ProfileNotFound
+
+from drills.accounts_file import Access
+from drills.errors import UsageError
+from drills.model import AccountRole
+from drills.suggestions import did_you_mean
+
+SESSION_NAME = "drills"
+RETRIES = {"mode": "standard", "total_max_attempts": 6}
+
+
+class Sessions:
+    """Makes sessions for account roles and clients of them. Nothing is called until a client is used."""
+
+    def __init__(self, file: str, accesses: Mapping[AccountRole, Access], endpoint_url: str | None) -> None:
+        self._file = file
+        self._accesses = accesses
+        self._endpoint_url = endpoint_url
+        self._loader = botocore.session.Session().get_component("data_loader")
+
+    def session(
+        self, role: AccountRole, region: str, *, sts_region: str | None = None, policy: str | None = None
+    ) -> boto3.Session:
+        """A session in that region. ``policy`` narrows it where the file has a role to assume, and only there.
+
+        Raises UsageError for a profile that is not there and for a role without credentials to assume it with.
+        """
+        access = self._accesses[role]
+        base = self._base(role, access)
+        if access.role_arn is not None:
+            base = self._assuming(role, access, base, sts_region or region, policy)
+        return boto3.Session(botocore_session=base, region_name=region)
+
+    def client(self, session: boto3.Session, service: str, region: str) -> Any:
+        return session.client(  # type: ignore[call-overload]
+            service, region_name=region, endpoint_url=self._endpoint_url, config=self._config()
+        )
+
+    def _base(self, role: AccountRole, access: Access) -> botocore.session.Session:
+        base = botocore.session.Session(profile=access.profile)
+        base.register_component("data_loader", self._loader)
+        try:
+            base.get_scoped_config()
+        except ProfileNotFound:
+            raise UsageError(
+                f"{self._file}: accounts.{role}.profile: there is no profile {access.profile!r} in the AWS "
+                f"configuration{did_you_mean(str(access.profile), base.available_profiles)}. Nothing was done."
+            ) from None
+        return base
+
+    def _assuming(
+        self, role: AccountRole, access: Access, base: botocore.session.Session, region: str, policy: str | None
+    ) -> botocore.session.Session:
+        """A session of the role, whose credentials are fetched when first used and again before they expire."""
+        source = base.get_credentials()
+        if source is None:
+            where = f"the profile {access.profile}" if access.profile else "the environment"
+            raise UsageError(
+                f"{self._file}: accounts.{role}.role_arn: expected credentials in {where} to assume the role "
+                "with, found none. Give a profile, or set the usual AWS variables. Nothing was done."
+            )
+
+        def sts(service: str, **credentials: Any) -> Any:
+            return base.create_client(
+                service, region_name=region, endpoint_url=self._endpoint_url, config=self._config(), **credentials
+            )
+
+        given = {"ExternalId": access.external_id, "SerialNumber": access.mfa_serial, "Policy": policy}
+        fetcher = AssumeRoleCredentialFetcher(
+            sts,
+            source,
+            str(access.role_arn),
+            extra_args={"RoleSessionName": SESSION_NAME, **{name: value for name, value in given.items() if value}},
+            mfa_prompter=getpass.getpass,
+        )
+        session = botocore.session.Session()
+        session.register_component("data_loader", self._loader)
+        session.register_component("credential_provider", CredentialResolver([_Assumed(fetcher)]))
+        return session
+
+    def _config(self) -> Config:
+        # An endpoint of the user's own has one name; account ids and buckets are not put before it.
+        own = {"account_id_endpoint_mode": "disabled", "s3": {"addressing_style": "path"}}
+        return Config(retries=RETRIES, **(own if self._endpoint_url else {}))  # type: ignore[arg-type]
+
+
+class _Assumed(CredentialProvider):
+    """Gives a session the credentials of a role."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._fetcher = fetcher
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)

@@ -1,0 +1,22 @@
+"""moto's own server, in one process for all tests of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox_ground import Ground, moto_server, sandbox_ground
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with moto_server() as url:
+        yield url
+
+
+@pytest.fixture
+def ground(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    with sandbox_ground(tmp_path, monkeypatch, moto) as ground:
+        yield ground

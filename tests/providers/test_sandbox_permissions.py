@@ -1,0 +1,196 @@
+"""The policies that a plan prints are what a drill needs, no more and no less: on a simulated AWS that enforces IAM."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills import engine
+from drills.clock import Clock, ClockKind
+from drills.estate import parse_estate
+from drills.judge import judge
+from drills.model import Report
+from drills.plugins import load_scenario
+from drills.providers.sandbox import SandboxProvider
+from drills.sandbox_file import parse_sandbox
+from drills.sandbox_plan import SandboxPlan, sandbox_plan
+from drills.simulator import SimulatedAWS
+from tests import small_drill
+from tests.own_ground import ELSEWHERE, PRODUCTION, RECOVERY, VAULT, write_profiles
+
+IDS = {"production": PRODUCTION, "vault": VAULT, "recovery": RECOVERY}
+FILE = """
+accounts:
+  production: {id: "101010101010", role_arn: "arn:aws:iam::101010101010:role/drills", profile: stranger}
+  vault: {id: "202020202020", role_arn: "arn:aws:iam::202020202020:role/drills", profile: stranger}
+  recovery: {id: "303030303030", role_arn: "arn:aws:iam::303030303030:role/drills", profile: stranger, EXTERNAL}
+""".replace(", EXTERNAL", ", external_id: what-the-trust-asks-for")
+Policies = Mapping[str, Any]
+
+
+class LateClock:
+    """The clock of a simulated AWS that is entered later."""
+
+    kind: ClockKind = "wall"
+    of: Clock
+
+    def now(self) -> Any:
+        return self.of.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.of.sleep(seconds)
+
+
+@dataclass
+class Stage:
+    """A drill that is planned once, and run with this or that policy."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    scenario: str
+    protections: str
+    clock: LateClock = field(default_factory=LateClock)
+    planned: SandboxPlan = field(init=False)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        text = small_drill.TEXT.replace(
+            "[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]", self.protections
+        ).replace("workload_minutes: 80", "workload_minutes: 20")
+        given = parse_sandbox(FILE, "sandbox.yaml")
+        provider = SandboxProvider(given, self.clock, lambda: self.clock.now().timestamp())
+        estate = given.of(parse_estate(text, file="small.yaml", name="small", folder=Path("fixtures")))
+        scenario = load_scenario(self.scenario)
+        use = engine.ScenarioUse(self.scenario, next(iter(scenario.variants), ""), scenario)
+        self.planned = sandbox_plan(engine.plan(estate, [use], provider, 3, records=20), provider)
+
+    def policies(self) -> dict[str, Any]:
+        """What the drill's own calls need, clean-up aside."""
+        from drills.permissions import to_attach
+
+        plan = self.planned.plan
+        made = to_attach(self.planned.called, [plan.prefix_of(use) for use in plan.scenarios], "drill-")
+        return {str(role): policy for role, policy in made.items()}
+
+    def run(self, policies: Policies) -> tuple[Report | None, str]:
+        """The drill's report and all that its history says; no report where it was refused beforehand."""
+        self.runs += 1
+        out = self.folder / str(self.runs)
+        plan, provider = self.planned.plan, self.planned.provider
+        with SimulatedAWS(seed=3, start=plan.drill.started, replica_source_kept_seconds=0) as aws:
+            self.clock.of = aws.clock
+            write_profiles(self.folder, aws, self.monkeypatch)
+            for role, account in IDS.items():
+                _role(aws, role, account, policies)
+            try:
+                provider.check(plan.estate)
+            except Exception as error:  # noqa: BLE001 - whatever refuses it is what is asked for.
+                return None, str(error)
+            folder = engine.run(plan, out, lambda _: None)
+        return judge(folder), (folder / "history.jsonl").read_text()
+
+
+def _role(aws: SimulatedAWS, role: str, account: str, policies: Policies) -> None:
+    iam = aws.session(account).client("iam")
+    trust: dict[str, Any] = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ELSEWHERE}}
+    if role == "recovery":
+        trust["Condition"] = {"StringEquals": {"sts:ExternalId": "what-the-trust-asks-for"}}
+    iam.create_role(RoleName="drills", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    if role in policies:
+        iam.put_role_policy(RoleName="drills", PolicyName="drills", PolicyDocument=json.dumps(policies[role]))
+    iam.create_account_alias(AccountAlias=f"acme-sandbox-{role}")
+
+
+def actions_of(policies: Policies) -> list[tuple[str, str]]:
+    return sorted(
+        (role, action)
+        for role, one in policies.items()
+        for statement in one["Statement"]
+        for action in statement["Action"]
+    )
+
+
+def without(policies: Policies, role: str, action: str) -> dict[str, Any]:
+    """The same policies, but that this role may not do this."""
+    less = json.loads(json.dumps(policies))
+    for statement in less[role]["Statement"]:
+        statement["Action"] = [one for one in statement["Action"] if one != action]
+    less[role]["Statement"] = [statement for statement in less[role]["Statement"] if statement["Action"]]
+    return dict(less)
+
+
+def not_passed(report: Report) -> dict[str, str]:
+    findings = [finding for cell in report.cells for one in cell.attempts for finding in one.findings]
+    return {one.check: one.observed for one in (*findings, *report.findings) if one.verdict != "pass"}
+
+
+@pytest.fixture
+def backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(tmp_path, monkeypatch, "bulk_erase", "[{dynamodb_backup: {every: 3m, keep: 40}}]")
+
+
+def test_exactly_them_are_enough_and_one_less_is_named(backup: Stage) -> None:
+    policies = backup.policies()
+    report, said = backup.run({str(role): policy for role, policy in backup.planned.permissions().items()})
+    assert report is not None
+    assert not_passed(report) == {}
+    assert "clock.jumped" not in said
+    for action in ("dynamodb:RestoreTableFromBackup", "dynamodb:CreateBackup", "iam:ListAccountAliases"):
+        report, said = backup.run(without(policies, "production", action))
+        assert report is None or set(not_passed(report)) - {"clean_up"}
+        assert action in said
+
+
+@pytest.mark.soak
+def test_each_one_less_is_named(backup: Stage) -> None:
+    policies = backup.policies()
+    silent = []
+    for role, action in actions_of(policies):
+        report, said = backup.run(without(policies, role, action))
+        if action not in said or (report is not None and not set(not_passed(report)) - {"clean_up"}):
+            silent.append((role, action))
+    assert silent == []
+
+
+@pytest.mark.parametrize("scenario", ["account_loss", "region_outage", "table_deletion"])
+def test_lost_accounts_and_regions_are_denied_by_aws_as_well(
+    scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = "[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]"
+    stage = Stage(tmp_path, monkeypatch, scenario, every)
+    report, _ = stage.run(stage.policies())
+    assert report is not None
+    enforced = [finding for finding in report.findings if finding.check == "enforcement"]
+    if scenario != "table_deletion":
+        (one,) = enforced
+        assert (one.verdict, "by a session policy that AWS was seen to enforce" in one.observed) == ("pass", True)
+    assert not_passed(report).keys() <= {"clean_up", "recovery_point"}
+    assert any(attempt.verdict == "pass" for cell in report.cells for attempt in cell.attempts)
+
+
+def test_a_session_reaches_nothing_beside_the_drill(backup: Stage) -> None:
+    """Not even with a role that may do anything."""
+    plan, provider = backup.planned.plan, backup.planned.provider
+    anything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    with SimulatedAWS(seed=3, start=plan.drill.started) as aws:
+        backup.clock.of = aws.clock
+        write_profiles(backup.folder, aws, backup.monkeypatch)
+        for role, account in IDS.items():
+            _role(aws, role, account, dict.fromkeys(IDS, anything))
+        with provider.open(plan.estate, 3) as world:
+            dynamodb = world.client("dynamodb", "production", "eu-west-1")
+            given: Any = {
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+            }
+            dynamodb.create_table(TableName=f"{plan.prefix}a-mine", **given)
+            with pytest.raises(dynamodb.exceptions.ClientError, match="no session policy allows"):
+                dynamodb.create_table(TableName="drill-somebody-elses", **given)
+            with pytest.raises(Exception, match="no session policy allows"):
+                world.client("sqs", "production", "eu-west-1").create_queue(QueueName=f"{plan.prefix}a-queue")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Mapping
-from importlib import resources
 from typing import Any
 
 from drills.handlers.snapshot_copy import METRIC_NAMESPACE, TAKE_DOWN, Settings
+from drills.packing import packed
 from drills.presence import exists
 from drills.snapshot_copy.model import Clients, Side, SnapshotCopy, Wait
 from drills.snapshot_copy.policies import (
@@ -41,13 +39,17 @@ def key_of(copy: SnapshotCopy, clients: Clients, side: Side) -> str | None:
     return str(found["KeyMetadata"]["Arn"]) if found else None
 
 
+def key_description(copy: SnapshotCopy, side: Side) -> str:
+    return f"Snapshots of {copy.name}, {side}"
+
+
 def make_key(copy: SnapshotCopy, clients: Clients, side: Side) -> str:
     """The side's key, in the vault's region, whose policy lets in who has to read what is encrypted with it."""
     kms = clients(side, "kms", copy.vault_region)
     policy, found = json.dumps(key_policy(copy, side)), key_of(copy, clients, side)
     if found is None:
         tags = [{"TagKey": key, "TagValue": value} for key, value in copy.tags.items()]
-        made = kms.create_key(Description=f"Snapshots of {copy.name}, {side}", Policy=policy, Tags=tags)
+        made = kms.create_key(Description=key_description(copy, side), Policy=policy, Tags=tags)
         found = str(made["KeyMetadata"]["Arn"])
         kms.create_alias(AliasName=copy.key_alias(side), TargetKeyId=found)
     elif not (copy.options.production_key if side == "production" else copy.options.vault_key):
@@ -95,13 +97,7 @@ def _make_role(copy: SnapshotCopy, iam: Any, wait: Wait, name: str, trust: str, 
 
 def function_code() -> bytes:
     """The deployment package of both functions: one file, the same bytes every time."""
-    source = resources.files("drills.handlers").joinpath("snapshot_copy.py").read_bytes()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        entry = zipfile.ZipInfo("snapshot_copy.py", date_time=(1980, 1, 1, 0, 0, 0))
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, source)
-    return packed.getvalue()
+    return packed("snapshot_copy")
 
 
 def function_configuration(copy: SnapshotCopy, side: Side, settings: Settings) -> dict[str, Any]:
@@ -146,13 +142,17 @@ def make_function(copy: SnapshotCopy, clients: Clients, wait: Wait, side: Side, 
     wait(f"function {name}", settled, every_seconds=1, limit_seconds=300)
 
 
+def schedule_expression(copy: SnapshotCopy) -> str:
+    minutes = copy.options.every_minutes
+    return f"rate({minutes} minute{'' if minutes == 1 else 's'})"
+
+
 def make_schedule(copy: SnapshotCopy, clients: Clients, side: Side) -> None:
     region = copy.place(side)[1]
     events, client = clients(side, "events", region), clients(side, "lambda", region)
-    minutes = copy.options.every_minutes
     arn = events.put_rule(
         Name=copy.rule(side),
-        ScheduleExpression=f"rate({minutes} minute{'' if minutes == 1 else 's'})",
+        ScheduleExpression=schedule_expression(copy),
         State="ENABLED",
         Tags=copy.tag_list,
     )["RuleArn"]

@@ -13,7 +13,7 @@ ROUNDS = 7
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize(("module", "handler"), [("stream_copy", "handler")])
+@pytest.mark.parametrize(("module", "handler"), [("stream_copy", "handler"), ("snapshot_copy", "vault_handler")])
 def test_a_handler_starts_in_milliseconds(module: str, handler: str, tmp_path: Path) -> None:
     runs = [invoke(tmp_path, packed(module), f"{module}.{handler}", {}) for _ in range(ROUNDS)]
     ours, runtime = min(run.seconds for run in runs), min(run.runtime_seconds for run in runs)

@@ -28,7 +28,7 @@ def ready(ground: Ground, capsys: pytest.CaptureFixture[str], more: str = "") ->
     ground.estate()
     ground.file(PROVIDER_FILE + more)
     assert ground.drills("plan", *WHAT) == 0
-    return re.findall(r"^PLAN_DIGEST (\S+)$", capsys.readouterr().out, re.MULTILINE)[0]
+    return str(re.findall(r"^PLAN_DIGEST (\S+)$", capsys.readouterr().out, re.MULTILINE)[0])
 
 
 def started(ground: Ground, digest: str, word: str) -> subprocess.Popen[str]:

@@ -26,6 +26,9 @@ from drills.stores.rds_instances import is_aurora, tag_list, wait_available
 
 SNAPSHOT_SECONDS = 3 * 86_400
 """Longest wait for one snapshot."""
+BUSY = frozenset({"InvalidDBInstanceState", "InvalidDBClusterStateFault"})
+BUSY_SECONDS = 120.0
+"""How soon a snapshot is tried again that a busy database could not have taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class SnapshotProtection:
             site.wait(what, lambda: _none_under_way(site), every_seconds=15, limit_seconds=SNAPSHOT_SECONDS)
             wait_available(site, site.primary())
             _prune(site, parsed.keep)
-        site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
+        _begin_schedule(site, parsed)
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
         parsed = Options.parse(options)
@@ -165,13 +168,32 @@ def _take(site: Site) -> None:
     getattr(_client(site), words.create)(**asked, Tags=tag_list(site.tags))
 
 
-def _take_turn(site: Site, keep: int) -> None:
-    """What the schedule does each time. A snapshot that fails is noted and seen by its age; the schedule goes on."""
+def _begin_schedule(site: Site, options: Options) -> None:
+    """Take turns, and again soon when the database was busy, as with a snapshot that somebody else has taken: who takes
+    turns in step with another would meet it busy each time."""
+    late = False
+
+    def turn() -> None:
+        nonlocal late
+        late = not _take_turn(site, options.keep)
+
+    site.every(options.every_seconds, turn)
+    site.every(BUSY_SECONDS, lambda: turn() if late else None)
+
+
+def _take_turn(site: Site, keep: int) -> bool:
+    """What the schedule does each time; False when the database was busy.
+
+    A snapshot that fails otherwise is noted and seen by its age; the schedule goes on.
+    """
     try:
         _take(site)
         _prune(site, keep)
     except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in BUSY:
+            return False
         site.note("snapshot.failed", error=f"{type(error).__name__}: {error}")
+    return True
 
 
 def _prune(site: Site, keep: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from drills.errors import PointUnreachable, ProtectionError
 from drills.model import Place
 from drills.protections.rds_snapshot import protection
+from drills.simulator.rds.state import databases
 from drills.stores.rds import kind
 from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
@@ -101,6 +102,21 @@ def test_snapshots_that_fail_are_noted_and_seen_by_their_age(protected: StoreWor
     assert protection.recovery_points(site, OPTIONS, None)
     site.clock.sleep(3600)
     assert by_check(protection.health(site, OPTIONS))["snapshot.age"].verdict == "pass"
+
+
+def test_a_database_that_was_busy_has_it_taken_soon_after(protected: StoreWorkload) -> None:
+    site: Any = protected.site
+    site.clock.sleep(1800 - 300)
+    before = set(snapshots(site))
+    held = databases().of(protected.at.account, protected.at.region)
+    found: Any = {**held.instances, **held.clusters}[protected.at.name]
+    assert found.status == "available"
+    found.status = "backing-up"
+    site.clock.sleep(1800)
+    assert set(snapshots(site)) == before
+    found.status = "available"
+    site.clock.sleep(240)
+    assert len(set(snapshots(site)) - before) == 1
 
 
 def test_they_outlive_their_database_and_go_when_they_are_destroyed(protected: StoreWorkload) -> None:

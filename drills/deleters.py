@@ -220,6 +220,8 @@ DELETERS: Sequence[Deleter] = (
 )
 """In the order of deletion: what uses goes before what is used."""
 BY_KIND: Mapping[str, Deleter] = {one.kind: one for one in DELETERS}
+DELETED_STORES = frozenset({"dynamodb", "s3"})
+"""Kinds of store whose every resource has its line above."""
 OF_A_KIND: Mapping[tuple[str, str], str] = {
     ("dynamodb", "CreateBackup"): "backup",
     ("lambda", "CreateEventSourceMapping"): "event source mapping",

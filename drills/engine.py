@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import drills
 from drills.attempts import Recovery, finding_as_json
+from drills.deleters import DELETED_STORES
 from drills.errors import UsageError
 from drills.evidence import Evidence
 from drills.findings import crashed
@@ -189,6 +190,12 @@ def plan(
                 f"store {store.name!r} of the estate {estate.name}: expected records, objectives and production, "
                 f"without which it cannot be drilled; found only that it exists as {store.exists}. Add them, or name "
                 "other stores with --store."
+            )
+        if provider.grade == "sandbox" and store.kind not in DELETED_STORES:
+            raise UsageError(
+                f"store {store.name!r} of the estate {estate.name} is of kind {store.kind}: in sandbox accounts expected "
+                f"one of {', '.join(sorted(DELETED_STORES))}, as what a drill makes of other kinds cannot be cleaned up "
+                "there yet. Name other stores with --store, or drill this one in the simulated AWS."
             )
     names = [store.name for store in wanted.stores]
     identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]

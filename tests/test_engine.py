@@ -14,7 +14,7 @@ from drills import engine
 from drills.errors import UsageError
 from drills.judge import broke, judge
 from drills.model import Location
-from drills.plugins import load_protection, load_scenario, load_store_kind
+from drills.plugins import load_estate, load_protection, load_scenario, load_store_kind
 from drills.providers.simulated import SimulatedProvider
 from drills.report import write_all
 from drills.site import Site
@@ -38,6 +38,15 @@ def test_a_plan_touches_nothing_and_has_the_id_of_what_it_is() -> None:
 def test_a_store_that_the_estate_does_not_have() -> None:
     with pytest.raises(UsageError, match="--store peple: the estate small has no such store; it has people"):
         planned(stores=["peple"])
+
+
+def test_a_kind_that_cannot_be_cleaned_up_is_not_drilled_in_sandbox_accounts() -> None:
+    class Sandbox(SimulatedProvider):
+        grade = "sandbox"
+
+    use = engine.ScenarioUse("bulk_erase", "all", load_scenario("bulk_erase"))
+    with pytest.raises(UsageError, match=r"'payments' .* is of kind rds.*dynamodb, s3.*cannot be cleaned up"):
+        engine.plan(load_estate("payments"), [use], Sandbox(), 1)
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -193,9 +193,9 @@ def plan(
             )
         if provider.grade == "sandbox" and store.kind not in DELETED_STORES:
             raise UsageError(
-                f"store {store.name!r} of the estate {estate.name} is of kind {store.kind}: in sandbox accounts expected "
-                f"one of {', '.join(sorted(DELETED_STORES))}, as what a drill makes of other kinds cannot be cleaned up "
-                "there yet. Name other stores with --store, or drill this one in the simulated AWS."
+                f"store {store.name!r} of the estate {estate.name} is of kind {store.kind}: in sandbox accounts "
+                f"expected one of {', '.join(sorted(DELETED_STORES))}, as what a drill makes of other kinds cannot be "
+                "cleaned up there yet. Name other stores with --store, or drill this one in the simulated AWS."
             )
     names = [store.name for store in wanted.stores]
     identity = [drills.__version__, estate.source, labels, provider.name, seed, names, paths, records]

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from drills import engine
 from drills.errors import UsageError
 from drills.judge import broke, judge
-from drills.model import Location
+from drills.model import Grade, Location
 from drills.plugins import load_estate, load_protection, load_scenario, load_store_kind
 from drills.providers.simulated import SimulatedProvider
 from drills.report import write_all
@@ -42,7 +42,7 @@ def test_a_store_that_the_estate_does_not_have() -> None:
 
 def test_a_kind_that_cannot_be_cleaned_up_is_not_drilled_in_sandbox_accounts() -> None:
     class Sandbox(SimulatedProvider):
-        grade = "sandbox"
+        grade: Grade = "sandbox"
 
     use = engine.ScenarioUse("bulk_erase", "all", load_scenario("bulk_erase"))
     with pytest.raises(UsageError, match=r"'payments' .* is of kind rds.*dynamodb, s3.*cannot be cleaned up"):

@@ -111,6 +111,7 @@ def judge_attempt(case: Case) -> Attempt:
         findings=tuple(found.findings),
         mismatches=found.mismatches,
         assumed=found.measured.assumed,
+        endpoint=found.measured.endpoint,
     )
 
 

@@ -4,6 +4,7 @@ The RTO begins with the failure and ends with the cut-over. Detection and decisi
 scenario; the times of a path's own phases are its stopwatch's, as if it had begun when the response was decided.
 
 The RTO at the 95th percentile replaces the modelled durations within a path's phases by their 95th percentiles.
+What a store loads after it answers holds nothing up.
 Durations that overlap ran side by side: such a group lasts as long as the one that ends last, so it is the group's
 length that is replaced, each duration keeping its start. A duration that outlasts its phase did not hold it up and is
 left alone. Where nothing was modelled, as in real accounts, there is no such figure.
@@ -11,12 +12,15 @@ left alone. Where nothing was modelled, as in real accounts, there is no such fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drills.history import Event
-from drills.model import PHASES, Phases
+from drills.model import PHASES, Endpoint, Phases
+
+FULL_SPEED = "full_speed"
+"""The last word of the modelled operation by which a restored store loads what it answers with already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Measured:
     rto_seconds: float | None
     rto_p95_seconds: float | None
     assumed: bool
+    endpoint: Endpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,46 @@ def measure(response: Response, events: Sequence[Event], *, cut_over: bool) -> M
         rto_seconds=rto,
         rto_p95_seconds=rto_p95,
         assumed=any(duration.assumed for durations in modelled for duration in durations),
+        endpoint=_endpoint(response, events, spans),
     )
+
+
+def _endpoint(response: Response, events: Sequence[Event], spans: Mapping[str, Event]) -> Endpoint | None:
+    """When it answered, was verified and was at full speed, where an ``endpoint.available`` event tells of it.
+
+    What loads lazily does so from when it answers first, for as long as was modelled; in real accounts nothing tells.
+    """
+    told = next((event for event in events if event.kind == "endpoint.available"), None)
+    if told is None:
+        return None
+
+    def ended(phase: str) -> float | None:
+        return (spans[phase].moment("ended") - response.failed).total_seconds() if phase in spans else None
+
+    available = full_speed = ended("restore")
+    if told.data.get("loads_lazily"):
+        loaded = _loaded(response, events, spans.get("restore"))
+        full_speed = None if loaded is None or available is None else max(available, loaded)
+    return Endpoint(available, ended("verify"), full_speed)
+
+
+def _loaded(response: Response, events: Sequence[Event], restore: Event | None) -> float | None:
+    """Durations are on the clock and phases on the stopwatch, from which the clock may have moved away."""
+    if restore is None:
+        return None
+    ends = [
+        event.moment("began") + timedelta(seconds=event.number("seconds"))
+        for event in events
+        if event.kind == "modelled" and event.data.get("phase") == "restore" and _is_loading(event)
+    ]
+    if not ends:
+        return None
+    behind = restore.at - restore.moment("ended")
+    return (max(ends) - behind - response.failed).total_seconds()
+
+
+def _is_loading(event: Event) -> bool:
+    return str(event.data.get("operation", "")).rpartition(".")[2] == FULL_SPEED
 
 
 def _span_seconds(event: Event) -> float:
@@ -79,7 +123,7 @@ def _modelled_in(events: Iterable[Event], phase: Event) -> list[Modelled]:
     """The modelled durations that ended within a phase. The event of a phase is written when the phase ends."""
     found = []
     for event in events:
-        if event.kind == "modelled" and event.text("phase") == phase.text("phase"):
+        if event.kind == "modelled" and event.text("phase") == phase.text("phase") and not _is_loading(event):
             duration = Modelled(
                 event.moment("began"),
                 event.number("seconds"),

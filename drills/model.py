@@ -273,6 +273,21 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Three moments of a restored store that answers long before it is itself again, in seconds from the failure.
+
+    None for one that was not reached, or that nothing told.
+    """
+
+    available_seconds: float | None
+    """The restore had returned, and the store answered."""
+    verified_seconds: float | None
+    """Everything had been read back and checked."""
+    full_speed_seconds: float | None
+    """Its data had been loaded: until then, what was not read before is fetched at the first reading."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One recovery path, tried and judged. Figures are None where the path did not get that far."""
 
@@ -289,6 +304,8 @@ class Attempt:
     mismatches: tuple[Mismatch, ...] = ()
     assumed: bool = False
     """Whether a simulated duration rests on an assumption rather than on a published or measured figure."""
+    endpoint: Endpoint | None = None
+    """Only of kinds of stores that load lazily, or might."""
 
 
 @dataclass(frozen=True, slots=True)

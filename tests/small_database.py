@@ -82,7 +82,7 @@ STORE = """
     workload: {writes_per_minute: 4, inserts: 3, updates: 4, deletes: 1, erasures: 1}
     protections: %(protections)s
     objectives: {rto: 4h, rpo: 2h}
-    production: {size_gb: 20, items: 10_000_000}
+    production: {size_gb: 100, items: 10_000_000}
 """
 COPY = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5}}"
 
@@ -105,5 +105,5 @@ def text(*stores: str, minutes: int = 30) -> str:
     return f"{HEAD}stores:{''.join(stores)}{managed}{response}workload_minutes: {minutes}\n"
 
 
-POSTGRES = store("postgres", ["rds_automated_backup", "{rds_snapshot: {every: 15m}}", "rds_read_replica", COPY])
+POSTGRES = store("postgres", ["rds_automated_backup", "{rds_snapshot: {every: 1h}}", "rds_read_replica", COPY])
 AURORA = store("aurora-postgresql", ["rds_automated_backup", "aurora_global_database", COPY])

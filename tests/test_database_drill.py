@@ -40,6 +40,21 @@ def test_a_sound_estate_passes(tmp_path: Path, scenario: str) -> None:
     assert report.verdict == "pass", failed(report)
     assert proved(report) == SURVIVING[scenario]
     assert failed(report).keys() <= {"recovery_point"}
+    for one in report.cells:
+        for attempt in one.attempts:
+            if attempt.endpoint is not None:
+                told = attempt.endpoint
+                assert told.available_seconds is not None
+                assert told.verified_seconds is not None
+                assert told.full_speed_seconds is not None
+                assert attempt.rto_seconds is not None
+                assert told.available_seconds < told.verified_seconds <= attempt.rto_seconds
+                # What is restored from backups of an instance is loaded for as long as it is read slowly.
+                loads = one.store == "payments" and attempt.protection != REPLICA
+                assert (told.full_speed_seconds > told.available_seconds) == loads
+        assert [each.protection for each in one.attempts if each.endpoint is not None] == [
+            each.protection for each in one.attempts if each.verdict == "pass"
+        ]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

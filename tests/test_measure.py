@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drills.errors import EvidenceError
 from drills.history import Event
 from drills.measure import Measured, Modelled, Response, measure, rpo_seconds, stretch_seconds
-from drills.model import JSON
+from drills.model import JSON, Endpoint
 
 FAILED = datetime(2026, 1, 5, 10, tzinfo=UTC)
 RESPONSE = Response(FAILED, FAILED + timedelta(minutes=10), FAILED + timedelta(minutes=15))
@@ -68,6 +68,40 @@ def test_what_was_not_reached_has_no_figure() -> None:
     found = measured(course=COURSE[:2], cut_over=False)
     assert found.phases.restore == 1200
     assert (found.phases.verify, found.phases.cut_over, found.rto_seconds, found.rto_p95_seconds) == (None,) * 4
+
+
+def loading(began: float, seconds: float) -> Event:
+    data: Mapping[str, JSON] = {
+        "operation": "rds.full_speed",
+        "began": later(began),
+        "seconds": seconds,
+        "p95_seconds": 3 * seconds,
+        "assumed": True,
+    }
+    return event("modelled", began + seconds, phase="restore", **data)
+
+
+def test_a_store_answers_is_verified_and_at_full_speed() -> None:
+    answers = event("endpoint.available", 1205, loads_lazily=True)
+    found = measured(answers, modelled("restore", 5, 1200, 1300), loading(1200, 9000))
+    assert found.endpoint == Endpoint(900 + 1205, 900 + 1365, 900 + 10_200)
+    assert not found.assumed
+    # What goes on behind an answering store holds nothing up, also where it ends within the phase.
+    quick = measured(answers, modelled("restore", 5, 1200, 1300), loading(1100, 50))
+    assert (quick.rto_p95_seconds, quick.endpoint) == (found.rto_p95_seconds, Endpoint(2105, 2265, 2105))
+
+
+def test_full_speed_by_the_stopwatch() -> None:
+    answers = event("endpoint.available", 8405, loads_lazily=True)
+    course = [phase("find_point", 0, 5, behind=7200), phase("restore", 5, 1205, behind=7200)]
+    found = measured(answers, loading(8405, 100), course=course, cut_over=False)
+    assert found.endpoint == Endpoint(2105, None, 2205)
+
+
+def test_full_speed_at_once_or_not_told() -> None:
+    assert measured(event("endpoint.available", 1205, loads_lazily=False)).endpoint == Endpoint(2105, 2265, 2105)
+    assert measured(event("endpoint.available", 1205, loads_lazily=True)).endpoint == Endpoint(2105, 2265, None)
+    assert measured().endpoint is None
 
 
 def test_nothing_modelled_gives_no_percentile() -> None:

@@ -16,6 +16,7 @@ from drills.presence import exists
 from drills.protections import Resource, WayBack
 from drills.protections import rds_following as following
 from drills.protections.options import only, region
+from drills.protections.rds_restoring import tell_available
 from drills.site import Site
 from drills.stores.rds import identifier
 from drills.stores.rds_config import AURORA, DatabaseConfig
@@ -157,6 +158,7 @@ class GlobalDatabaseProtection:
             limit_seconds=FAILOVER_SECONDS,
         )
         drop(site, copy)
+        tell_available(site, loads_lazily=False)
         return copy
 
 

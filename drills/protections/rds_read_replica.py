@@ -14,6 +14,7 @@ from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPo
 from drills.protections import Resource, WayBack
 from drills.protections import rds_following as following
 from drills.protections.options import only, region
+from drills.protections.rds_restoring import tell_available
 from drills.site import Site
 from drills.stores.rds import identifier
 from drills.stores.rds_config import POSTGRES, DatabaseConfig
@@ -140,6 +141,7 @@ class ReadReplicaProtection:
             limit_seconds=PROMOTION_SECONDS,
         )
         drop(site, replica)
+        tell_available(site, loads_lazily=False)
         return replica
 
 

@@ -61,7 +61,17 @@ def restored(site: Site, at: Location, restore: Restore) -> Location:
         )
     wait_available(site, at, limit_seconds=RESTORE_SECONDS)
     renew_password(site, at)
+    tell_available(site, loads_lazily=not is_aurora(site))
     return at
+
+
+def tell_available(site: Site, *, loads_lazily: bool) -> None:
+    """For the history: the database answers; ``loads_lazily``: what it reads for the first time, it fetches from S3.
+
+    That an instance's new volume does and a cluster's does not: RDS user guide, Restoring from a DB snapshot, lazy
+    loading; the Aurora user guide knows of none.
+    """
+    site.note("endpoint.available", loads_lazily=loads_lazily)
 
 
 def from_snapshot(site: Site, at: Location, snapshot: str) -> Restore:

@@ -78,6 +78,7 @@ def _attempt(attempt: Attempt) -> Mapping[str, JSON]:
         "rpo_seconds": attempt.rpo_seconds,
         "writes_lost": attempt.writes_lost,
         "phases": dict(attempt.phases.items()),
+        "endpoint": None if attempt.endpoint is None else asdict(attempt.endpoint),
         "records": None if attempt.records is None else asdict(attempt.records),
         "findings": [_finding(finding) for finding in attempt.findings],
         "mismatches": [asdict(mismatch) for mismatch in attempt.mismatches],

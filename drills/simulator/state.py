@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from drills.clock import SimulatedClock
@@ -72,16 +72,18 @@ class Simulation:
         """The size to reckon with for a resource: what ``reckon`` said, else what is really there."""
         return self.sizes.get(resource, really)
 
-    def begin(self, operation: str, resource: str, really: Size, **details: float) -> Modelled:
-        """The duration of an operation that begins now, kept among the durations."""
+    def begin(
+        self, operation: str, resource: str, really: Size, *, after_seconds: float = 0.0, **details: float
+    ) -> Modelled:
+        """The duration of an operation that begins now, or so much later, kept among the durations."""
         modelled = self.timing.duration(operation, self.size_of(resource, really), **details)
-        self.record(operation, resource, modelled)
+        self.record(operation, resource, modelled, after_seconds)
         return modelled
 
-    def record(self, operation: str, resource: str, modelled: Modelled) -> None:
+    def record(self, operation: str, resource: str, modelled: Modelled, after_seconds: float = 0.0) -> None:
         self.durations.append(
             ModelledDuration(
-                self.clock.now(),
+                self.clock.now() + timedelta(seconds=after_seconds),
                 operation,
                 resource,
                 modelled.seconds,

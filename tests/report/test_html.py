@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import given, settings
 
-from drills.model import PHASES, Attempt, Mismatch, Report, Verdict
+from drills.model import PHASES, Attempt, Endpoint, Mismatch, Report, Verdict
 from drills.report import words
 from drills.report.bars import bars
 from drills.report.excerpts import LONGEST, Excerpt, difference, excerpt
@@ -209,6 +209,14 @@ def test_p95_is_told_where_there_is_any() -> None:
     assert "RTO p95" in page(rich()).text
     one = cell("bulk_erase", "orders", "pass", replace(attempt(), rto_p95_seconds=None))
     assert "RTO p95" not in page(report(one, clock="wall")).text
+
+
+def test_when_a_database_answered_was_verified_and_at_full_speed() -> None:
+    told = replace(attempt(), endpoint=Endpoint(1_200, 1_500, 90_000))
+    shown = page(report(cell("bulk_erase", "orders", "pass", told))).text
+    for text in ("Endpoint available", "Full speed", "20m", "25m", "1d 01h"):
+        assert text in shown
+    assert "Full speed" not in page(rich()).text
 
 
 def test_the_mark_of_an_assumption_is_explained() -> None:

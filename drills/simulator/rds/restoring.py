@@ -277,8 +277,8 @@ def _begin_instance(instance: Instance, source_arn: str, origin: _From, hours: f
     simulation, size = current(), size_of(origin.image)
     seconds = simulation.begin("rds.restore", source_arn, size).seconds
     if hours:
-        seconds += simulation.begin("rds.replay", source_arn, size, hours=hours).seconds
-    lazily = simulation.begin("rds.full_speed", source_arn, size).seconds
+        seconds += simulation.begin("rds.replay", source_arn, size, after_seconds=seconds, hours=hours).seconds
+    lazily = simulation.begin("rds.full_speed", source_arn, size, after_seconds=seconds).seconds
     new_instance(instance, origin.server, seconds=seconds, full_speed_seconds=lazily)
 
 

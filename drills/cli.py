@@ -114,7 +114,7 @@ def run(
             scenarios,
             out=out,
             progress=progress,
-            approve=approval(approve),
+            **({} if on == "simulated" else {"approve": approval(approve)}),
             on=on,
             estate=estate,
             stores=stores or None,

@@ -157,6 +157,7 @@ def test_each_one_less_is_named(backup: Stage) -> None:
     assert silent == []
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("scenario", ["account_loss", "region_outage", "table_deletion"])
 def test_lost_accounts_and_regions_are_denied_by_aws_as_well(
     scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,10 +21,10 @@ from tests.small_database import store, text
 from tests.small_drill import PRODUCTION, VAULT, Hook, attempt, cell, drill, failed, production, vault
 
 COPY = "rds_snapshot_copy"
-COPIED = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5, objective: 1h}}"
-TAGGED = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5, objective: 1h, tags: {team: billing}}}"
+COPIED = "{rds_snapshot_copy: {interval: 30m, every_minutes: 10, objective: 2h}}"
+TAGGED = "{rds_snapshot_copy: {interval: 30m, every_minutes: 10, objective: 2h, tags: {team: billing}}}"
 AWAY = "eu-central-1"
-SOON_SECONDS, LATE_SECONDS = 300.0, 10_000.0
+SOON_SECONDS, LATE_SECONDS = 700.0, 17_500.0
 
 
 # --- What came back --------------------------------------------------------------------------------------------------
@@ -95,22 +95,30 @@ def test_what_a_restored_database_lacks(
 # --- What was to lead back -------------------------------------------------------------------------------------------
 
 
+def for_hours(protection: str) -> str:
+    """An estate of a database that is small enough to be copied within the hour, and written to for five."""
+    changes = {"size_gb: 100": "size_gb: 20", "writes_per_minute: 4": "writes_per_minute: 1", "rpo: 2h": "rpo: 3h"}
+    estate = text(store("postgres", [protection]), minutes=300)
+    for before, after in changes.items():
+        assert before in estate
+        estate = estate.replace(before, after)
+    return estate
+
+
 def sabotaged(folder: Path, hook: Hook, *, protection: str = COPIED, seconds: float = SOON_SECONDS) -> Report:
     """A drill of an account loss, in which ``hook`` does something so many seconds after the workload began."""
 
     def begin(aws: SimulatedAWS) -> None:
-        aws.clock.call_later(max(0.0, seconds - 600), partial(hook, aws))
+        aws.clock.call_later(seconds - 600, partial(hook, aws))
 
-    report, _ = drill(
-        folder, "account_loss", early=begin, text=text(store("postgres", [protection]), minutes=180), records=10
-    )
+    report, _ = drill(folder, "account_loss", early=begin, text=for_hours(protection), records=10)
     assert report.verdict == "fail"
     return report
 
 
 @pytest.mark.parametrize("protection", [COPIED, TAGGED])
 def test_without_sabotage_it_passes(tmp_path: Path, protection: str) -> None:
-    report, _ = drill(tmp_path, "account_loss", text=text(store("postgres", [protection]), minutes=180), records=10)
+    report, _ = drill(tmp_path, "account_loss", text=for_hours(protection), records=10)
     assert report.verdict == "pass", failed(report)
 
 
@@ -244,11 +252,11 @@ def disabled(aws: SimulatedAWS) -> None:
 
 def test_a_copy_that_has_grown_stale(tmp_path: Path) -> None:
     report = sabotaged(tmp_path, disabled)
-    assert "more than 3,600 s" in said(report, "snapshot_copy.age")
+    assert "more than 7,200 s" in said(report, "snapshot_copy.age")
     assert "is DISABLED" in said(report, "snapshot_copy.drift")
     lost = cell(report).rpo_seconds
     assert lost is not None
-    assert lost > 7_200
+    assert lost > 10_800
 
 
 def test_a_copy_in_the_same_account(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ def fail(incident: Incident) -> None:
 
 
 scenario = Scenario(
-    summary="Bad infrastructure code deletes whole modules: the store itself, whatever its kind, and what the same "
-    "module manages beside it, replicas and copies included.",
+    summary="Bad infrastructure code deletes whole modules: the store itself, whatever its kind (of a database, the "
+    "instance or cluster with its automated backups), and what the same module manages beside it, read replicas and "
+    "copies included.",
     fail=fail,
     respond_from="production",
     variants={
-        "deleted": "the stores are deleted, buckets with all their versions",
+        "deleted": "the stores are deleted, buckets with all their versions, databases with their automated backups",
         "name_taken": "and another account takes the name of a bucket once it is free",
     },
 )

@@ -96,3 +96,10 @@ def servers_in(folder: Path) -> list[str]:
             if f"-D {folder}/" in line:
                 found.append(line)
     return found
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_no_false_alarm(tmp_path: Path, seed: int) -> None:
+    report, folder = drill(tmp_path, list(SURVIVING), text=text(POSTGRES, AURORA), seed=seed, records=100)
+    assert report.verdict == "pass", (folder, failed(report))

@@ -24,6 +24,7 @@ STORE = """
     application: teller
     schema: |
       CREATE EXTENSION citext;
+      CREATE EXTENSION pg_trgm;
       CREATE TYPE state AS ENUM ('open', 'settled');
       CREATE SEQUENCE receipts START 1000;
       CREATE TABLE payments (

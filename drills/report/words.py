@@ -49,6 +49,11 @@ GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
         "Recovery point objective, and the loss it is held against: the time from the newest moment up to which every "
         "acknowledged write survived until the failure, and the number of acknowledged writes that are gone.",
     ),
+    (
+        "Endpoint available, full speed",
+        "A restored database answers before it is itself again: one that is restored from backups of an RDS instance "
+        "fetches what it reads for the first time, until all of its data has been loaded.",
+    ),
     ("p50, p95", "The median and the 95th percentile of a simulated duration, by the timing model."),
     (ASSUMED, f"Assumed: {ASSUMED_MEANS}."),
     ("Acknowledged write", "A write that the store confirmed to the application. Every one is in the ledger."),

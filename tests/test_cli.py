@@ -167,7 +167,7 @@ def test_the_matrix_goes_to_stdout_and_the_progress_to_stderr(
     exit_code("run")
     captured = capsys.readouterr()
     assert captured.err == "bulk_erase: failing\n"
-    heading, orders, carts, verdict, where = captured.out.splitlines()
+    heading, orders, carts, *_, verdict, where = captured.out.splitlines()
     assert heading.split("  ")[0] == "scenario"
     assert "RTO (simulated)" in heading
     for part in ("bulk_erase", "orders", "pass", "1h 02m of 4h 00m", "1.5s of 15m", "1,234", "dynamodb_pitr"):
@@ -203,11 +203,11 @@ def test_figures_of_a_wall_clock_are_labelled_measured(capsys: pytest.CaptureFix
         (["run", "bulk_erase:al"], "bulk_erase has no variant 'al'"),
         (["run", "--estate", "shoop"], "unknown estate 'shoop'; did you mean 'shop'?"),
         (["run", "--estate", "./shoop.yaml"], "there is no estate file ./shoop.yaml"),
-        (["run", "--store", "ordesr"], "it has carts, clients, invoices, orders; did you mean 'orders'?"),
+        (["run", "--store", "ordesr"], "it has carts, clients, invoices, orders, payments; did you mean 'orders'?"),
         (["run", "bulk_erase", "bulk_erase"], "the scenario bulk_erase is named 2 times: name it once"),
         (["run", "--on", "sandbox.yaml"], "the provider file sandbox.yaml cannot be read"),
         (["plan", "bulk_erace"], "unknown scenario 'bulk_erace'; did you mean 'bulk_erase'?"),
-        (["plan", "--records", "1"], "--records 1: the estate shop has 4 stores and each needs at least one record"),
+        (["plan", "--records", "1"], "--records 1: the estate shop has 5 stores and each needs at least one record"),
         (["judge", "no/such/folder"], "Directory 'no/such/folder' does not exist"),
     ],
 )

@@ -115,15 +115,24 @@ def test_names_that_never_come_hold_no_order_back(tmp_path: Path, template: str)
         assert sum(write.kind == "put" for write in made.orders.ledger) > 50
 
 
-def test_every_order_that_the_shop_is_seeded_with_names_an_invoice() -> None:
+@pytest.mark.parametrize("records", [50, 300, 4_000])
+@pytest.mark.parametrize("number", range(3))
+def test_what_the_shop_is_seeded_with_names_only_what_is_there(number: int, records: int) -> None:
     estate = load_estate("shop")
-    orders, invoices = (next(one for one in estate.stores if one.name == name) for name in ("orders", "invoices"))
-    assert [(one.store, one.to) for one in estate.references] == [("orders", "invoices")]
-    counts = dict(zip((store.name for store in estate.stores), record_counts(estate, 300), strict=True))
-    makers = {store.name: make_records(store.records, 7, SIMULATED_START) for store in (orders, invoices)}
-    kind = load_store_kind("s3")
-    keys = (kind.key_of(invoices.config, makers["invoices"].record(n)) for n in range(counts["invoices"]))
+    reference = estate.references[number]
+    referring, named = (
+        next(one for one in estate.stores if one.name == name) for name in (reference.store, reference.to)
+    )
+    counts = dict(zip((store.name for store in estate.stores), record_counts(estate, records), strict=True))
+    makers = {store.name: make_records(store.records, 7, SIMULATED_START) for store in (referring, named)}
+    kind, of_named = load_store_kind(referring.kind), load_store_kind(named.kind)
+    keys = (of_named.key_of(named.config, makers[named.name].record(n)) for n in range(counts[named.name]))
     there = {name for key in keys for name in key_names(key)}
-    for n in range(counts["orders"]):
-        item = load_store_kind("dynamodb").encode(orders.config, makers["orders"].record(n))
-        assert set(names_in(orjson.loads(item), "invoice_key")) <= there
+    for n in range(counts[referring.name]):
+        item = kind.encode(referring.config, makers[referring.name].record(n))
+        assert set(names_in(orjson.loads(item), reference.attribute)) <= there
+
+
+def test_the_shop_has_references_between_all_kinds_of_store() -> None:
+    references = [(one.store, one.to) for one in load_estate("shop").references]
+    assert references == [("orders", "invoices"), ("payments", "invoices"), ("payments", "clients")]

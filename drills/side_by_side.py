@@ -19,11 +19,15 @@ from typing import Any
 from drills.engine import Plan, Progress, ScenarioUse, run_scenario, tell_error
 from drills.evidence import Evidence
 from drills.history import Appends
+from drills.plugins import load_store_kind
 
 MEMORY_BYTES = 1_500_000_000
 """What all processes of a drill may take together."""
 PROCESS_BYTES, RECORD_BYTES = 110_000_000, 12_000
-"""What one takes: measured on the estate ``shop`` with 2,000 and 100,000 records, all copies and restores included."""
+"""What one takes: measured on the estate ``shop`` with 2,000 and 100,000 records, all copies and restores included.
+
+A kind of store that takes more says so as ``process_bytes``.
+"""
 
 
 @dataclass
@@ -41,7 +45,9 @@ def processes_for(plan: Plan) -> int:
     """How many processes are worth starting here. Drills in real accounts run in one, as their clock is everybody's."""
     if plan.drill.grade != "simulated":
         return 1
-    affordable = MEMORY_BYTES // (PROCESS_BYTES + plan.records * RECORD_BYTES)
+    kinds = [load_store_kind(store.kind) for store in plan.estate.stores]
+    stores_bytes = sum(getattr(kind, "process_bytes", 0) for kind in kinds)
+    affordable = MEMORY_BYTES // (PROCESS_BYTES + stores_bytes + plan.records * RECORD_BYTES)
     return max(1, min(len(plan.scenarios), os.cpu_count() or 1, affordable))
 
 

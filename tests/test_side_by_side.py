@@ -66,6 +66,12 @@ def test_a_large_drill_takes_its_scenarios_one_after_another(tmp_path: Path, mon
     assert processes(100_000) == 1
 
 
+def test_databases_take_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert processes_for(plan_drill([], estate="payments")) == 2
+    assert processes_for(plan_drill([], estate="payments", stores=["refunds"])) == 4
+
+
 def test_one_scenario_needs_no_process(tmp_path: Path) -> None:
     plan_in(tmp_path)
     plan = plan_drill(["account_loss"], estate=str(tmp_path / "small.yaml"), records=20)

@@ -51,7 +51,9 @@ def test_the_built_in_estate_has_a_bucket() -> None:
     (invoices,) = [store for store in load_estate("shop").stores if store.kind == "s3"]
     assert invoices.name == "invoices"
     assert [(one.store, one.attribute, one.to) for one in load_estate("shop").references] == [
-        ("orders", "invoice_key", "invoices")
+        ("orders", "invoice_key", "invoices"),
+        ("payments", "receipt_key", "invoices"),
+        ("payments", "client_id", "clients"),
     ]
 
 

@@ -126,19 +126,9 @@ class GlobalDatabaseProtection:
             raise PointUnreachable(f"there is no secondary cluster {copy.name} in {copy.region} any more")
         if before is not None:
             return []  # Whatever mangled the data was replicated like any other change.
-        reached = following.known_until(site, copy, METRIC, DIMENSION, UNITS_A_SECOND)
         limit = following.maximum_lag_seconds(options)
-        return [
-            RecoveryPoint(
-                id=f"{copy.name}@{copy.region}",
-                protection=self.name,
-                account=copy.account,
-                region=copy.region,
-                as_of=reached or site.failed_at() or site.clock.now(),
-                handle={"cluster": copy.name},
-                lag_seconds=0.0 if reached else limit,
-            )
-        ]
+        handle = {"cluster": copy.name}
+        return [following.point_of(site, self.name, copy, handle, METRIC, DIMENSION, UNITS_A_SECOND, limit)]
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
         following.refuse_other_accounts(to, "a secondary of a global database")

@@ -12,7 +12,7 @@ from typing import Any
 
 from drills.differences import differences
 from drills.errors import PointUnreachable, ProtectionError
-from drills.model import JSON, Finding, Location, Place
+from drills.model import JSON, Finding, Location, Place, RecoveryPoint
 from drills.protections.options import duration_seconds, region
 from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
@@ -102,6 +102,29 @@ def known_until(site: Site, copy: Location, metric: str, dimension: str, per_sec
     found = _data(site, copy, metric, dimension, failed - LOOKED_BACK, min(now, failed + LOOKED_BACK))
     reached = [at - timedelta(seconds=lag / per_second) - ROUNDING for at, lag in found]
     return min(max(reached), failed) if reached else None
+
+
+def point_of(
+    site: Site,
+    protection: str,
+    copy: Location,
+    handle: Mapping[str, JSON],
+    metric: str,
+    dimension: str,
+    per_second: float,
+    limit_seconds: float,
+) -> RecoveryPoint:
+    """The one state that a live copy is: as of the moment it is known to reach, else of the failure less the limit."""
+    reached = known_until(site, copy, metric, dimension, per_second)
+    return RecoveryPoint(
+        id=f"{copy.name}@{copy.region}",
+        protection=protection,
+        account=copy.account,
+        region=copy.region,
+        as_of=reached or site.failed_at() or site.clock.now(),
+        handle=handle,
+        lag_seconds=0.0 if reached else limit_seconds,
+    )
 
 
 def lag_finding(

@@ -113,19 +113,9 @@ class ReadReplicaProtection:
             raise PointUnreachable(f"there is no read replica {replica.name} in {replica.region} any more")
         if before is not None:
             return []  # Whatever mangled the data was replicated like any other change.
-        reached = following.known_until(site, replica, METRIC, DIMENSION, UNITS_A_SECOND)
         limit = following.maximum_lag_seconds(options)
-        return [
-            RecoveryPoint(
-                id=f"{replica.name}@{replica.region}",
-                protection=self.name,
-                account=replica.account,
-                region=replica.region,
-                as_of=reached or site.failed_at() or site.clock.now(),
-                handle={"instance": replica.name},
-                lag_seconds=0.0 if reached else limit,
-            )
-        ]
+        handle = {"instance": replica.name}
+        return [following.point_of(site, self.name, replica, handle, METRIC, DIMENSION, UNITS_A_SECOND, limit)]
 
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
         following.refuse_other_accounts(to, "a read replica")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from drills.coverage import coverage, summary
 from drills.model import PHASES, RECORD_CLASSES, Attempt, Cell, Finding, Mismatch, Report
@@ -85,6 +86,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "moment": moment,
         "utc": utc,
+        "breakable": _breakable,
         "plain": words.plain,
         "phase_name": words.phase_name,
     }
@@ -103,6 +105,11 @@ def _environment() -> Environment:
         "mismatches_in_all": _mismatches_in_all,
     }
     return environment
+
+
+def _breakable(name: str) -> Markup:
+    """A long name that may be broken where its words end, and nowhere else."""
+    return Markup(str(escape(words.visible(name))).replace("_", "_<wbr>"))
 
 
 def _exact_seconds(seconds: float) -> str:

@@ -321,6 +321,12 @@ def test_hostile_names_are_text() -> None:
     assert HOSTILE in read.text
 
 
+def test_a_long_name_may_break_where_its_words_end() -> None:
+    one = cell("bulk_erase", "orders", "pass", attempt("a_<b>_c"))
+    read = page(report(one))
+    assert '<span class="path">a_<wbr>&lt;b&gt;_<wbr>c</span>' in read.source
+
+
 def test_nothing_hides_in_control_characters() -> None:
     one = cell("bulk_erase", "orders\u202e\x1b[31m", "pass", attempt())
     read = page(report(one))

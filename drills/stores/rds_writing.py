@@ -122,9 +122,16 @@ def _copy(cursor: Cursor, config: DatabaseConfig, table: str, rows: Iterable[Row
     staged = any(type_.word == LARGE_OBJECT for type_ in types.values())
     into = _staging(cursor, config, table) if staged else table
     with cursor.copy(sql.copy_in(into, types)) as copy:
-        columns = list(types.values())
+        # Most values go as they are.
+        placed = [(at, type_) for at, type_ in enumerate(types.values()) if type_.array or type_.is_binary]
         for row in rows:
-            copy.write_row([type_.parameter(value) for type_, value in zip(columns, row, strict=True)])
+            if placed:
+                values = list(row)
+                for at, type_ in placed:
+                    values[at] = type_.copied(values[at])
+                copy.write_row(values)
+            else:
+                copy.write_row(row)
     if staged:
         made = ", ".join(
             f'lo_from_bytea(0, "{name}")' if type_.word == LARGE_OBJECT else f'"{name}"'

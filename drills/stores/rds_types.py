@@ -92,7 +92,7 @@ class Type:
         return [None if member is None else self._one(member, f"{name}[{n}]") for n, member in enumerate(members)]
 
     def settling(self) -> Callable[[Any], Settled]:
-        """``settled`` for many values: a function that raises Unfit, which names no attribute, for what does not fit."""
+        """``settled`` for many values: a function that raises Unfit, naming no attribute, for what does not fit."""
         settle = SETTLE.get(self.word, _text)
 
         def one(value: Any) -> Settled:
@@ -233,8 +233,11 @@ def _numeric(type_: Type, value: Any) -> str:
         digits = format(value, "f")
         precision, scale = type_.numbers[0], type_.numbers[-1]
         point = digits.find(".")
-        if len(type_.numbers) == 2 and 0 < point <= precision - scale and len(digits) - point - 1 == scale and (
-            digits[0] != "-"
+        if (
+            len(type_.numbers) == 2
+            and 0 < point <= precision - scale
+            and len(digits) - point - 1 == scale
+            and (digits[0] != "-")
         ):
             return digits
     if isinstance(value, str):

@@ -11,7 +11,7 @@ import pytest
 
 from drills.errors import ProtectionError, UsageError
 from drills.model import Write
-from drills.stores import Outgoing, Refused
+from drills.stores import Refused
 from drills.stores.rds import kind
 from drills.stores.rds_making import migrate
 from drills.workload import StoreWorkload
@@ -43,7 +43,7 @@ def seeded(plain: StoreWorkload) -> StoreWorkload:
     kind.seed(
         plain.site,
         plain.at,
-        [Outgoing(kind.key_of(config, one), kind.encode(config, one), kind.payload(config, one)) for one in made],
+        [kind.outgoing(config, one) for one in made],
     )
     return plain
 
@@ -56,7 +56,7 @@ def write(workload: StoreWorkload, **values: Any) -> None:
     made = record(**values)
     config = workload.site.store.config
     item = Write(1, kind.key_of(config, made), "put", kind.encode(config, made), 0, None)
-    kind.write(workload.site, workload.at, item, kind.payload(config, made))
+    kind.write(workload.site, workload.at, item, kind.outgoing(config, made).payload)
 
 
 @pytest.mark.parametrize("values", [{"value": 13}, {"word": "word 3"}], ids=["at its statement", "at COMMIT"])

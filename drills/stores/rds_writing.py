@@ -108,6 +108,8 @@ def copy_aggregates(connection: Connection, config: DatabaseConfig, records: Ite
     while batch := list(islice(left, BATCH)):
         with connection.transaction(), connection.cursor() as cursor:
             become_application(cursor, config)
+            # Else the check of a foreign key to a partitioned table is planned anew for each row.
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
             _copy(cursor, config, config.root, (rows.root for rows in batch))
             for number, table in enumerate(config.children):
                 _copy(cursor, config, table, _rows_of(batch, number))

@@ -61,6 +61,9 @@ Settled = Any
 """None, int, bool, str, bytes, or a list of these."""
 
 
+Settle = Callable[["Type", Any], Settled]
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """One column's type. ``word`` is PostgreSQL's full name of it, ``numbers`` what stands in its parentheses."""
@@ -93,7 +96,7 @@ class Type:
 
     def settling(self) -> Callable[[Any], Settled]:
         """``settled`` for many values: a function that raises Unfit, naming no attribute, for what does not fit."""
-        settle = SETTLE.get(self.word, _text)
+        settle: Settle = SETTLE.get(self.word, _text)
 
         def one(value: Any) -> Settled:
             return None if value is None else settle(self, value)
@@ -109,8 +112,9 @@ class Type:
         return several if self.array else one
 
     def _one(self, value: Any, name: str) -> Settled:
+        settle: Settle = SETTLE.get(self.word, _text)
         try:
-            return SETTLE.get(self.word, _text)(self, value)
+            return settle(self, value)
         except Unfit as error:
             raise ValueError(
                 f"{name!r}: expected {error.expected} for the type {self.sql}, found {error.found}"
@@ -399,7 +403,7 @@ def _bytes(type_: Type, value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-SETTLE: Mapping[str, Callable[[Type, Any], Settled]] = {
+SETTLE: Mapping[str, Settle] = {
     **dict.fromkeys(INTEGER_BYTES, _integer),
     "boolean": _boolean,
     "numeric": _numeric,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 2_000
 """Records that are copied in and committed together."""
+TURN_SECONDS = 0.0005
 STAGING = "drills_staging"
 
 
@@ -103,16 +106,40 @@ def _delete(cursor: Cursor, config: DatabaseConfig, table: str, key: str) -> Non
 
 
 def copy_aggregates(connection: Connection, config: DatabaseConfig, records: Iterable[Aggregate]) -> None:
-    """Write many records that are not there yet: table after table, and a commit for each batch."""
+    """Write many records that are not there yet: table after table, and a commit for each batch.
+
+    The next batch is taken from ``records`` while the server takes in the one before: at most two are in memory.
+    """
     left = iter(records)
-    while batch := list(islice(left, BATCH)):
-        with connection.transaction(), connection.cursor() as cursor:
-            become_application(cursor, config)
-            # Else the check of a foreign key to a partitioned table is planned anew for each row.
-            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-            _copy(cursor, config, config.root, (rows.root for rows in batch))
-            for number, table in enumerate(config.children):
-                _copy(cursor, config, table, _rows_of(batch, number))
+    with _quick_turns(), ThreadPoolExecutor(1, thread_name_prefix="copy") as pool:
+        under_way: Future[None] | None = None
+        while batch := list(islice(left, BATCH)):
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(_copy_batch, connection, config, batch)
+        if under_way is not None:
+            under_way.result()
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """A thread that copies gives way whenever it waits for the server, and must not wait long for its next turn."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _copy_batch(connection: Connection, config: DatabaseConfig, batch: Sequence[Aggregate]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        become_application(cursor, config)
+        # Else the check of a foreign key to a partitioned table is planned anew for each row.
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        _copy(cursor, config, config.root, (rows.root for rows in batch))
+        for number, table in enumerate(config.children):
+            _copy(cursor, config, table, _rows_of(batch, number))
 
 
 def _rows_of(batch: Sequence[Aggregate], number: int) -> Iterator[Row]:

@@ -115,7 +115,7 @@ def whole(rng: random.Random, low: int, high: int) -> int:
     """So many bits, scaled: the same on every Python, which ``randint`` need not be."""
     count = high - low + 1
     bits = count.bit_length() + 32
-    return low + rng.getrandbits(bits) * count // 2**bits
+    return low + (rng.getrandbits(bits) * count >> bits)
 
 
 def plain_record(spec: MadeRecords, n: int) -> Record:
@@ -168,15 +168,14 @@ nested = st.recursive(
     ),
     max_leaves=6,
 )  # fmt: skip
-absent = st.sampled_from([{}, {"share": 0.5}, {"count": 3}])
+absent: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{}, {"share": 0.5}, {"count": 3}])
 
 
 @st.composite
 def specs(draw: st.DrawFn) -> MadeRecords:
     node: dict[str, Any] = {}
     for number, form in enumerate(draw(st.lists(nested, min_size=1, max_size=5))):
-        sometimes = draw(absent) if isinstance(form, dict) else {}
-        node[f"a{number}"] = {**form, **sometimes} if isinstance(form, dict) else form
+        node[f"a{number}"] = form | draw(absent) if isinstance(form, dict) else form
     node["told"] = {"template": "{a0}-{n:04d} {{" + "".join(f"{{{name}}}" for name in node) + "}}"}
     node["again"] = {"ref": draw(st.sampled_from(sorted(node)))}
     spec, complaints = read_attributes("store", node, ())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -91,7 +91,7 @@ def bare_servers(path: Path) -> float:
                 names = sql.columns_of(config, table)
                 with (
                     connection.cursor() as cursor,
-                    cursor.copy(cast("LiteralString", sql.copy_in(table, names))) as copy,
+                    cursor.copy(sql.copy_in(table, names)) as copy,
                 ):
                     copy.write(content)
         restored = engine.restore(image, second.archive, second.position())
@@ -107,5 +107,5 @@ def bare_servers(path: Path) -> float:
 def copied_out(connection: psycopg.Connection, config: Any, table: str) -> bytes:
     names = sql.name_list(sql.columns_of(config, table))
     statement = f"COPY (SELECT {names} FROM {sql.table_name(table)}) TO STDOUT"
-    with connection.cursor() as cursor, cursor.copy(cast("LiteralString", statement)) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         return b"".join(bytes(piece) for piece in copy)

@@ -14,6 +14,7 @@ import click
 
 import drills
 from drills.clean_up_cli import commands as clean_up_commands
+from drills.collecting import collecting_rarely
 from drills.compare_cli import compare
 from drills.errors import DrillError
 from drills.own_cli import commands as own_commands
@@ -247,7 +248,9 @@ cli.add_command(compare)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The ``drills`` command. Leaves with one of the documented exit codes and never with a traceback."""
-    sys.exit(_exit_code(arguments))
+    with collecting_rarely():
+        code = _exit_code(arguments)
+    sys.exit(code)
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:

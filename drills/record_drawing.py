@@ -15,6 +15,9 @@ from drills.locations_in_yaml import shown
 
 Record = dict[str, Any]
 Draw = Callable[[random.Random, int, Record], Any]
+WholeNumber = Callable[[random.Random], int]
+SPARE_BITS = 32
+"""So many more bits are drawn than a number needs, which makes all of them as likely."""
 
 
 class Making(Protocol):
@@ -30,12 +33,20 @@ class Making(Protocol):
 
 def below(rng: random.Random, limit: int) -> int:
     """A whole number from 0 up to, not including, ``limit``."""
-    bits = limit.bit_length() + 32
+    bits = limit.bit_length() + SPARE_BITS
     return (rng.getrandbits(bits) * limit) >> bits
 
 
-def between(rng: random.Random, low: int, high: int) -> int:
-    return low + below(rng, high - low + 1)
+def between(low: int, high: int) -> WholeNumber:
+    """A function that draws a whole number from ``low`` to ``high``, both included, as ``below`` does."""
+    span = high - low + 1
+    bits = span.bit_length() + SPARE_BITS
+    return lambda rng: low + ((rng.getrandbits(bits) * span) >> bits)
+
+
+def is_mutable(value: Any) -> bool:
+    """Whether a value could be changed by who has it, so that each record must get its own."""
+    return isinstance(value, list | dict | set)
 
 
 def plain(value: Any) -> Any:
@@ -80,5 +91,10 @@ class Template:
             raise ValueError(f"in {shown(self._text)}, expected a width such as {{n:08d}}, found {{n:{spec}}}")
         self.names.append(name)
 
-    def fill(self, n: int, record: Record) -> str:
-        return string.Formatter().vformat(self._text, (), {**record, "n": n})
+    def filling(self) -> Callable[[int, Record], str]:
+        """The function that fills it; an attribute that the record lacks is an empty text."""
+        fill, others = self._text.format_map, [name for name in self.names if name != "n"]
+        if len(others) == 1:
+            (only,) = others
+            return lambda n, record: fill({"n": n, only: record.get(only, "")})
+        return lambda n, record: fill({"n": n, **{name: record.get(name, "") for name in others}})

@@ -10,10 +10,9 @@ from __future__ import annotations
 import copy
 import random
 import re
-import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -22,7 +21,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from drills.checked import Checked
 from drills.durations import signed_seconds
 from drills.locations_in_yaml import shown
-from drills.record_drawing import Draw, Making, Record, Template, below, between
+from drills.record_drawing import Draw, Making, Record, Template, below, between, is_mutable
 
 F = TypeVar("F")
 LARGEST_BYTES = 409_600
@@ -77,7 +76,7 @@ class FakerForm(Form):
     def draws(self, making: Making) -> Draw:
         pool = making.pool(self.provider, self.locale, self.with_)
         size = len(pool)
-        if any(isinstance(value, list | dict | set) for value in pool):
+        if any(map(is_mutable, pool)):
             return lambda rng, n, record: copy.deepcopy(pool[int(rng.random() * size)])
         return lambda rng, n, record: pool[int(rng.random() * size)]
 
@@ -102,19 +101,27 @@ class ChoiceForm(Form):
     def draws(self, making: Making) -> Draw:
         values = list(self.values)
         if isinstance(self.values, dict):
-            total = sum(self.values.values())
-            steps = [value / total for value in self.values.values()]
-            return lambda rng, n, record: _by_weight(rng.random(), values, steps)
+            return _by_weight(self.values)
         size = len(values)
-        return lambda rng, n, record: copy.deepcopy(values[int(rng.random() * size)])
+        if any(map(is_mutable, values)):
+            return lambda rng, n, record: copy.deepcopy(values[int(rng.random() * size)])
+        return lambda rng, n, record: values[int(rng.random() * size)]
 
 
-def _by_weight(at: float, values: list[Any], steps: list[float]) -> Any:
-    for value, step in zip(values, steps, strict=True):
-        at -= step
-        if at < 0:
-            return value
-    return values[-1]
+def _by_weight(values: Mapping[str, float]) -> Draw:
+    total = sum(values.values())
+    steps = [(value, weight / total) for value, weight in values.items()]
+    last = steps[-1][0]
+
+    def draw(rng: random.Random, n: int, record: Record) -> str:
+        at = rng.random()
+        for value, step in steps:
+            at -= step
+            if at < 0:
+                return value
+        return last
+
+    return draw
 
 
 class SequenceForm(Form):
@@ -137,8 +144,8 @@ class SequenceForm(Form):
     def draws(self, making: Making) -> Draw:
         value = self._value()
         if self.among is not None:
-            among = self.among
-            return lambda rng, n, record: value(below(rng, among))
+            number = between(0, self.among - 1)
+            return lambda rng, n, record: value(number(rng))
         return lambda rng, n, record: value(n)
 
     def _value(self) -> Callable[[int], Any]:
@@ -159,10 +166,20 @@ class UuidForm(Form):
     redrawn = False
 
     def draws(self, making: Making) -> Draw:
-        return lambda rng, n, record: str(uuid.UUID(int=rng.getrandbits(128), version=4))
+        return lambda rng, n, record: _uuid4(rng.getrandbits(128))
 
     def unique(self, others: Mapping[str, bool]) -> bool:
         return True
+
+
+_NOT_VERSION = ~((0xF << 76) | (0x3 << 62))
+_VERSION_4 = (0x4 << 76) | (0x2 << 62)
+
+
+def _uuid4(bits: int) -> str:
+    """The text of ``uuid.UUID(int=bits, version=4)``, at a fifth of its cost."""
+    digits = f"{bits & _NOT_VERSION | _VERSION_4:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class NumberForm(Form):
@@ -177,8 +194,8 @@ class NumberForm(Form):
         return _in_order(self, self.min, self.max)
 
     def draws(self, making: Making) -> Draw:
-        low, span = self.min, self.max - self.min + 1
-        return lambda rng, n, record: low + below(rng, span)
+        number = between(self.min, self.max)
+        return lambda rng, n, record: number(rng)
 
 
 def _in_order(form: F, low: Any, high: Any) -> F:
@@ -205,13 +222,11 @@ class DecimalForm(Form):
     def draws(self, making: Making) -> Draw:
         places = self.places
         if self.digits is not None:
-            low, high = 10 ** (self.digits - 1), 10**self.digits - 1
-            return lambda rng, n, record: Decimal(
-                f"{'-' if rng.random() < 0.5 else ''}{between(rng, low, high)}E-{places}"
-            )
+            digits = between(10 ** (self.digits - 1), 10**self.digits - 1)
+            return lambda rng, n, record: Decimal(f"{'-' if rng.random() < 0.5 else ''}{digits(rng)}E-{places}")
         assert self.max is not None
-        low, high = _scaled(self.min, places), _scaled(self.max, places)
-        return lambda rng, n, record: Decimal(f"{between(rng, low, high)}E-{places}")
+        number = between(_scaled(self.min, places), _scaled(self.max, places))
+        return lambda rng, n, record: Decimal(f"{number(rng)}E-{places}")
 
 
 def _scaled(number: Decimal, places: int) -> int:
@@ -257,8 +272,10 @@ class BytesForm(Form):
         assert low is not None
         assert high is not None
 
+        sizes = between(low, high)
+
         def draw(rng: random.Random, n: int, record: Record) -> bytes:
-            size = between(rng, low, high)
+            size = sizes(rng)
             return rng.getrandbits(size * 8).to_bytes(size, "little") if size else b""
 
         return draw
@@ -289,9 +306,9 @@ class ListForm(_SeveralForm):
     word = "list"
 
     def draws(self, making: Making) -> Draw:
-        low, high = self.bounds()
+        size = between(*self.bounds())
         element = self.of.draws(making)
-        return lambda rng, n, record: [element(rng, n, record) for _ in range(between(rng, low, high))]
+        return lambda rng, n, record: [element(rng, n, record) for _ in range(size(rng))]
 
 
 class SetForm(_SeveralForm):
@@ -308,11 +325,11 @@ class SetForm(_SeveralForm):
         return self
 
     def draws(self, making: Making) -> Draw:
-        low, high = self.bounds()
+        size = between(*self.bounds())
         element = self.of.draws(making)
 
         def draw(rng: random.Random, n: int, record: Record) -> set[Any]:
-            wanted = between(rng, low, high)
+            wanted = size(rng)
             found: set[Any] = set()
             for _ in range(wanted * 4):
                 found.add(element(rng, n, record))
@@ -384,7 +401,7 @@ class ConstForm(Form):
 
     def draws(self, making: Making) -> Draw:
         value = self.value
-        if isinstance(value, list | dict):
+        if is_mutable(value):
             return lambda rng, n, record: copy.deepcopy(value)
         return lambda rng, n, record: value
 
@@ -404,16 +421,18 @@ class TimeForm(Form):
     def draws(self, making: Making) -> Draw:
         start = int(making.started.timestamp())
         low, high = start + int(self.from_), start + int(self.to)
-        if self.as_ == "epoch":
-            return lambda rng, n, record: between(rng, low, high)
-        if self.as_ == "milliseconds":
-            return lambda rng, n, record: between(rng, low * 1000, high * 1000)
-        return lambda rng, n, record: _iso(between(rng, low, high))
+        factor = 1000 if self.as_ == "milliseconds" else 1
+        moment = between(low * factor, high * factor)
+        if self.as_ == "iso":
+            return lambda rng, n, record: _iso(moment(rng))
+        return lambda rng, n, record: moment(rng)
+
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, which its text says by itself.
 
 
 def _iso(epoch_seconds: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=epoch_seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{(_EPOCH + timedelta(seconds=epoch_seconds)).isoformat()}Z"
 
 
 class TemplateForm(Form):
@@ -430,9 +449,8 @@ class TemplateForm(Form):
         return self
 
     def draws(self, making: Making) -> Draw:
-        template = Template(self.text)
-        names = [name for name in template.names if name != "n"]
-        return lambda rng, n, record: template.fill(n, {name: record.get(name, "") for name in names})
+        fill = Template(self.text).filling()
+        return lambda rng, n, record: fill(n, record)
 
     def unique(self, others: Mapping[str, bool]) -> bool:
         return any(name == "n" or others.get(name, False) for name in Template(self.text).names)
@@ -451,7 +469,12 @@ class RefForm(Form):
 
     def draws(self, making: Making) -> Draw:
         name = self.attribute
-        return lambda rng, n, record: copy.deepcopy(record.get(name))
+
+        def draw(rng: random.Random, n: int, record: Record) -> Any:
+            value = record.get(name)
+            return copy.deepcopy(value) if is_mutable(value) else value
+
+        return draw
 
     def unique(self, others: Mapping[str, bool]) -> bool:
         return others.get(self.attribute, False)

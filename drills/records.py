@@ -111,13 +111,15 @@ class _Making:
 
 
 class _Maker:
-    """Makes records from pools and cheap draws."""
+    """Makes records from pools and cheap draws; one at a time."""
 
     def __init__(self, spec: MadeRecords, seed: int, started: datetime) -> None:
         making = _Making(seed, started)
         digest = hashlib.sha256(f"{seed}/{spec.store}/records".encode()).digest()
         # The number of a record is added to this, so that each has random numbers of its own.
         self._base = int.from_bytes(digest[:16], "big") << 64
+        # One generator, seeded anew for each record: to make another takes longer than to make a record's values.
+        self._rng = random.Random(0)
         self._draws: list[tuple[str, Draw, Presence | None]] = [
             (a.name, a.form.draws(making), None if a.presence.always else a.presence) for a in spec.attributes
         ]
@@ -128,7 +130,8 @@ class _Maker:
         ]
 
     def record(self, n: int) -> Record:
-        rng = random.Random(self._base + n)
+        rng = self._rng
+        rng.seed(self._base + n)
         record: Record = {}
         for name, draw, presence in self._draws:
             if presence is None or presence.holds(rng, n):

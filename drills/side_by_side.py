@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from drills.collecting import collect_rarely
 from drills.engine import Plan, Progress, ScenarioUse, run_scenario, tell_error
 from drills.evidence import Evidence
 from drills.history import Appends
@@ -112,6 +113,7 @@ _tell: Callable[[str], None] = print
 def _begin(lines: Any) -> None:
     global _tell
     _tell = lines.put
+    collect_rarely()
 
 
 def _one(plan_again: Callable[[], Plan], drill_id: str, index: int, evidence: Evidence) -> tuple[Told, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,22 +57,26 @@ class StoreWorkload:
     def seed(self, count: int) -> None:
         """Write the records that exist before anything is protected, and enter them into the ledger."""
         sent = microseconds(self.site.clock.now())
-        writes = [self._put(number, self._maker.record(number), sent) for number in range(count)]
-        self._records_made = count
-        self.kind.seed(self.site, self.at, map(self._outgoing, range(count), writes))
+        made: list[tuple[str, bytes, int | None]] = []
+        records = self._made(count, made)
+        self.kind.seed(self.site, self.at, records)
+        # What a kind did not take of them was to be there all the same.
+        deque(records, maxlen=0)
         acknowledged = microseconds(self.site.clock.now())
-        for number, write in enumerate(writes):
-            self.ledger.append(_acknowledged(write, acknowledged))
-            self.live.add(write.key, number)
+        self._records_made = count
+        for number, (key, item, expires_at) in enumerate(made):
+            self._sequence += 1
+            self.ledger.append(Write(self._sequence, key, "put", item, sent, acknowledged, expires_at))
+            self.live.add(key, number)
 
-    def _outgoing(self, number: int, write: Write) -> Outgoing:
-        assert write.item is not None
-        # Made anew rather than kept: all bodies together may be more than memory holds.
-        payload = self._payload(self._maker.record(number)) if self.kind.sends_payload else None
-        return Outgoing(write.key, write.item, payload)
-
-    def _payload(self, record: dict[str, object]) -> Any:
-        return self.kind.payload(self.site.store.config, record) if self.kind.sends_payload else None
+    def _made(self, count: int, made: list[tuple[str, bytes, int | None]]) -> Iterator[Outgoing]:
+        """The first records as they are sent. Payloads are not kept: together they may be more than memory holds."""
+        config, outgoing, expires_at = self.site.store.config, self.kind.outgoing, self.kind.expires_at
+        for number in range(count):
+            record = self._maker.record(number)
+            one = outgoing(config, record)
+            made.append((one.key, one.item, expires_at(config, record)))
+            yield one
 
     def arrivals(self, seconds: float) -> list[float]:
         """When writes arrive within so many seconds: at random, as users come, so that a failure may meet one."""
@@ -88,7 +93,7 @@ class StoreWorkload:
             self._send(choice)
 
     def _send(self, choice: str) -> None:
-        write, number, payload = self._draw(choice, microseconds(self.site.clock.now()))
+        write, payload, number = self._draw(choice, microseconds(self.site.clock.now()))
         self.sent.due += 1
         try:
             self.kind.write(self.site, self.at, write, payload)
@@ -183,35 +188,36 @@ class StoreWorkload:
             return "update"
         return choice
 
-    def _draw(self, choice: str, sent_us: int) -> tuple[Write, int, Any]:
-        """The next write, the number of the record it is made from, and its payload."""
+    def _draw(self, choice: str, sent_us: int) -> tuple[Write, Any, int]:
+        """The next write, its payload, and the number of the record it is made from."""
         if choice == "insert":
             number = self._records_made
             self._records_made += 1
-            record = self._maker.record(number)
-            return self._put(number, record, sent_us), number, self._payload(record)
+            return *self._put(self._maker.record(number), sent_us), number
         # What another store's record names is not deleted.
         among = self.live if choice == "update" or self.names is None else self.names.free
         key, number = among.pick(self._rng)
         if choice == "update":
-            record = self._maker.changed(self._maker.record(number), self._rng)
-            return self._put(number, record, sent_us), number, self._payload(record)
+            return *self._put(self._maker.changed(self._maker.record(number), self._rng), sent_us), number
         kind: WriteKind = "erase" if choice == "erase" else "delete"
         self._sequence += 1
-        return Write(self._sequence, key, kind, None, sent_us, None), number, None
+        return Write(self._sequence, key, kind, None, sent_us, None), None, number
 
-    def _put(self, number: int, record: dict[str, object], sent_us: int) -> Write:
+    def _put(self, record: dict[str, object], sent_us: int) -> tuple[Write, Any]:
+        """The write that puts a record, and its payload."""
         config = self.site.store.config
         self._sequence += 1
-        return Write(
+        sent = self.kind.outgoing(config, record)
+        write = Write(
             sequence=self._sequence,
-            key=self.kind.key_of(config, record),
+            key=sent.key,
             kind="put",
-            item=self.kind.encode(config, record),
+            item=sent.item,
             sent_us=sent_us,
             acknowledged_us=None,
             expires_at=self.kind.expires_at(config, record),
         )
+        return write, sent.payload
 
 
 def link(workloads: Sequence[StoreWorkload], references: Sequence[Reference]) -> None:

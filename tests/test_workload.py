@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def test_the_ledger_says_what_is_there(tmp_path: Path) -> None:
         assert all(write.acknowledged_us is not None and write.acknowledged_us >= write.sent_us for write in writes)
         assert deviations(workload) == []
         assert {one.key for one in inventory(workload)} == set(workload.live._at)
+
+
+def test_what_a_kind_leaves_out_when_it_seeds_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind: Any = load_store_kind("dynamodb")
+    whole = kind.seed
+    monkeypatch.setattr(kind, "seed", lambda site, at, records: whole(site, at, islice(records, 7)), raising=False)
+    with seeded(tmp_path) as (_, workload):
+        assert len(workload.ledger) == len(workload.live) == 10
+        assert [one.record_class for one in deviations(workload)] == ["lost"] * 3
 
 
 def test_writes_arrive_within_their_time_and_the_same_for_a_seed(tmp_path: Path) -> None:

@@ -33,9 +33,6 @@ class StoreKind(Protocol):
     name: str
     """The word in ``kind:`` of an estate file, for instance ``dynamodb``."""
 
-    sends_payload: bool
-    """Whether more is sent for a record than its canonical JSON says, such as the body of an object."""
-
     def parse(self, node: Mapping[str, JSON]) -> Any:
         """The kind's own keys of a store in an estate file → its frozen config. Raises pydantic.ValidationError."""
         ...
@@ -48,8 +45,11 @@ class StoreKind(Protocol):
         """A generated record (plain Python values) → canonical JSON, the form the ledger and inventories compare."""
         ...
 
-    def payload(self, config: Any, record: Mapping[str, Any]) -> Any:
-        """What is sent beside the canonical JSON of a generated record; asked only of a kind that sends a payload."""
+    def outgoing(self, config: Any, record: Mapping[str, Any]) -> Outgoing:
+        """A generated record as it is sent: its key, its canonical JSON, and its payload where the kind has one.
+
+        Raises as ``key_of`` and ``encode`` do.
+        """
         ...
 
     def expires_at(self, config: Any, record: Mapping[str, Any]) -> int | None:

@@ -47,7 +47,6 @@ class DynamoDBKind:
 
     name = "dynamodb"
     model = TableConfig
-    sends_payload = False
 
     # --- What the estate says
 
@@ -69,8 +68,8 @@ class DynamoDBKind:
                     check_key(typed(record[name], name, 0), name, limit_bytes)
         return encoded(record)
 
-    def payload(self, config: TableConfig, record: Mapping[str, Any]) -> None:
-        return None
+    def outgoing(self, config: TableConfig, record: Mapping[str, Any]) -> Outgoing:
+        return Outgoing(self.key_of(config, record), self.encode(config, record))
 
     def expires_at(self, config: TableConfig, record: Mapping[str, Any]) -> int | None:
         if config.ttl is None or config.ttl not in record:

@@ -17,7 +17,7 @@ from drills.stores.rds_instances import delete_database, guard
 from drills.stores.rds_making import make_database
 from drills.stores.rds_probe import probe_database
 from drills.stores.rds_reading import read_records
-from drills.stores.rds_records import Aggregate, aggregate, encoded, key_text
+from drills.stores.rds_records import aggregate, encoded, key_text
 from drills.stores.rds_secret import drop_secret
 from drills.stores.rds_sessions import drop, kept
 from drills.stores.rds_settings import put_back, settings_of
@@ -34,7 +34,6 @@ class RDSKind:
 
     name = "rds"
     model = DatabaseConfig
-    sends_payload = True
     process_bytes = 200_000_000
     """Memory that one database of a simulated drill takes with its standbys and restores, beside a process without one:
     measured on the estate ``payments``. Its files are not counted: they lie in memory only where there is plenty."""
@@ -52,8 +51,9 @@ class RDSKind:
         """Raises ValueError naming the attribute that its column cannot hold."""
         return encoded(config, aggregate(config, record))
 
-    def payload(self, config: DatabaseConfig, record: Mapping[str, Any]) -> Aggregate:
-        return aggregate(config, record)
+    def outgoing(self, config: DatabaseConfig, record: Mapping[str, Any]) -> Outgoing:
+        rows = aggregate(config, record)
+        return Outgoing(str(rows.key(config)), encoded(config, rows), rows)
 
     def expires_at(self, config: DatabaseConfig, record: Mapping[str, Any]) -> int | None:
         """Rows stay until they are deleted."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from drills.checked import Checked
 from drills.locations_in_yaml import shown
+from drills.stores.rds_records import Shape
 from drills.stores.rds_types import INTEGER_BYTES, LARGE_OBJECT, Type, type_of
 from drills.suggestions import did_you_mean
 
@@ -158,29 +160,34 @@ class DatabaseConfig(Checked):
     def is_aurora(self) -> bool:
         return self.engine == AURORA
 
-    @property
+    @cached_property
     def root(self) -> str:
         """The table whose rows the records are."""
         return next(name for name, rows in self.tables.items() if rows.key is not None)
 
-    @property
+    @cached_property
     def root_rows(self) -> Rows:
         return self.tables[self.root]
 
-    @property
+    @cached_property
     def key(self) -> str:
         key = self.root_rows.key
         assert key is not None
         return key
 
-    @property
+    @cached_property
     def key_type(self) -> Type:
         return self.root_rows.columns[self.key]
 
-    @property
+    @cached_property
     def children(self) -> dict[str, Rows]:
         """The tables that hang on the root, in the order in which their rows are written."""
         return {name: rows for name, rows in self.tables.items() if rows.key is None}
+
+    @cached_property
+    def shape(self) -> Shape:
+        """How records become rows and JSON."""
+        return Shape(self)
 
     @property
     def has_large_objects(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring
 from math import isfinite
 from typing import Any
 
@@ -15,38 +16,45 @@ def jsonb_text(value: Any) -> str:
     Keys come by length and then by bytes, numbers as ``numeric`` prints them. Source: PostgreSQL documentation, JSON
     types, and ``lengthCompareJsonbStringValue`` for the order.
     """
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return _quoted(value)
-        case int():
-            return str(value)
-        case float() | Decimal():
-            return _number(value)
-        case Mapping():
-            keyed = sorted((_key(name), member) for name, member in _named(value))
-            return "{" + ", ".join(f"{_quoted(key[1].decode())}: {jsonb_text(member)}" for key, member in keyed) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(map(jsonb_text, value)) + "]"
-        case set() | frozenset():
-            return jsonb_text(sorted(value, key=lambda member: (str(type(member)), member)))
-        case _:
-            raise ValueError(f"{type(value).__name__} {str(value)[:60]!r}, of which JSON knows nothing")
+    write = _WRITE.get(type(value))
+    return _other_text(value) if write is None else write(value)
 
 
-def _named(value: Mapping[Any, Any]) -> list[tuple[str, Any]]:
-    for name in value:
+def _other_text(value: Any) -> str:
+    """Of a value whose class is derived from one that JSON knows."""
+    for known, write in _WRITE.items():
+        if isinstance(value, known):
+            return write(value)
+    if isinstance(value, Mapping):
+        return _mapping(value)
+    raise ValueError(f"{type(value).__name__} {str(value)[:60]!r}, of which JSON knows nothing")
+
+
+def _mapping(value: Mapping[Any, Any]) -> str:
+    members = [name + jsonb_text(value[key]) for key, name in _keys_in_order(tuple(value))]
+    return "{" + ", ".join(members) + "}"
+
+
+@lru_cache(maxsize=1024)
+def _keys_in_order(names: tuple[Any, ...]) -> Sequence[tuple[str, str]]:
+    """Keys in the server's order, each with what is written in front of its value. Maps have the same keys mostly."""
+    for name in names:
         if not isinstance(name, str):
             raise ValueError(f"the name {name!r}, which is not text")
-    return list(value.items())
+    return [(name, f"{_quoted(name)}: ") for name in sorted(names, key=_rank)]
 
 
-def _key(name: str) -> tuple[int, bytes]:
+def _rank(name: str) -> tuple[int, bytes]:
     encoded = _utf8(name)
     return len(encoded), encoded
+
+
+def _sequence(value: Sequence[Any]) -> str:
+    return "[" + ", ".join(map(jsonb_text, value)) + "]"
+
+
+def _set(value: set[Any] | frozenset[Any]) -> str:
+    return _sequence(sorted(value, key=lambda member: (str(type(member)), member)))
 
 
 def _number(value: float | Decimal) -> str:
@@ -75,5 +83,22 @@ def _utf8(text: str) -> bytes:
 
 
 def _quoted(text: str) -> str:
-    _utf8(text)
-    return json.dumps(text, ensure_ascii=False)
+    if "\0" in text or not text.isascii():
+        _utf8(text)
+    return encode_basestring(text)
+
+
+_WRITE: Mapping[type, Callable[[Any], str]] = {
+    type(None): lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    str: _quoted,
+    int: str,
+    float: _number,
+    Decimal: _number,
+    dict: _mapping,
+    list: _sequence,
+    tuple: _sequence,
+    set: _set,
+    frozenset: _set,
+}
+"""By the value's type; a bool stands before the int that it is as well."""

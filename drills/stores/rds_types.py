@@ -61,6 +61,9 @@ Settled = Any
 """None, int, bool, str, bytes, or a list of these."""
 
 
+Settle = Callable[["Type", Any], Settled]
+
+
 @dataclass(frozen=True, slots=True)
 class Type:
     """One column's type. ``word`` is PostgreSQL's full name of it, ``numbers`` what stands in its parentheses."""
@@ -86,20 +89,41 @@ class Type:
             return None
         if not self.array:
             return self._one(value, name)
-        if isinstance(value, set | frozenset):
-            value = sorted(value, key=lambda member: (str(type(member)), member))
-        if not isinstance(value, list | tuple):
+        members = _members(value)
+        if members is None:
             raise ValueError(f"{name!r}: expected a list, as the type {self.sql} has, found {_word(value)}")
-        return [None if member is None else self._one(member, f"{name}[{n}]") for n, member in enumerate(value)]
+        return [None if member is None else self._one(member, f"{name}[{n}]") for n, member in enumerate(members)]
+
+    def settling(self) -> Callable[[Any], Settled]:
+        """``settled`` for many values: a function that raises Unfit, naming no attribute, for what does not fit."""
+        settle: Settle = SETTLE.get(self.word, _text)
+
+        def one(value: Any) -> Settled:
+            return None if value is None else settle(self, value)
+
+        def several(value: Any) -> Settled:
+            if value is None:
+                return None
+            members = _members(value)
+            if members is None:
+                raise Unfit("a list", _word(value))
+            return list(map(one, members))
+
+        return several if self.array else one
 
     def _one(self, value: Any, name: str) -> Settled:
-        settle: Callable[[Type, Any], Settled] = SETTLE.get(self.word, _text)
+        settle: Settle = SETTLE.get(self.word, _text)
         try:
             return settle(self, value)
-        except _Unfit as error:
+        except Unfit as error:
             raise ValueError(
                 f"{name!r}: expected {error.expected} for the type {self.sql}, found {error.found}"
             ) from None
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether settled values are bytes, or lists of them; of all others the JSON is the settled value itself."""
+        return SETTLE.get(self.word) is _bytes
 
     def json(self, value: Settled) -> JSON:
         """What a settled value is in the canonical JSON."""
@@ -137,6 +161,20 @@ class Type:
             return value
         return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
+    def copied(self, value: Settled) -> Any:
+        """A settled value for COPY: what psycopg writes at once, and not element by element or byte by byte."""
+        if isinstance(value, list):
+            return f"{{{','.join(map(self._element, value))}}}"
+        return f"\\x{value.hex()}" if isinstance(value, bytes) else value
+
+    def _element(self, value: Settled) -> str:
+        """Source: PostgreSQL documentation, Arrays, Array Input and Output Syntax."""
+        if value is None:
+            return "NULL"
+        text = f"\\x{value.hex()}" if isinstance(value, bytes) else str(self.parameter(value))
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{text}"'
+
 
 def type_of(text: str) -> Type:
     """The type as an estate file names it. Raises ValueError for what is not the name of a type."""
@@ -158,11 +196,20 @@ def type_of(text: str) -> Type:
 # --- A value as the server has it ----------------------------------------------------------------------------------
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
+    """A value that a column's type cannot hold."""
+
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(expected)
         self.expected = expected
         self.found = found
+
+
+def _members(value: Any) -> list[Any] | tuple[Any, ...] | None:
+    """What a list has in it; a set in an order of its own. None for what is neither."""
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=lambda member: (str(type(member)), member))
+    return value if isinstance(value, list | tuple) else None
 
 
 def _word(value: Any) -> str:
@@ -174,27 +221,39 @@ def _integer(type_: Type, value: Any) -> int:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
-        raise _Unfit(f"a whole number of {bits} bits", _word(value))
+        raise Unfit(f"a whole number of {bits} bits", _word(value))
     return value
 
 
 def _boolean(type_: Type, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _Unfit("true or false", _word(value))
+        raise Unfit("true or false", _word(value))
     return value
 
 
 def _numeric(type_: Type, value: Any) -> str:
+    if type(value) is Decimal and type_.numbers:
+        # Nearly every number has the column's places already, and is its own text.
+        digits = format(value, "f")
+        precision, scale = type_.numbers[0], type_.numbers[-1]
+        point = digits.find(".")
+        if (
+            len(type_.numbers) == 2
+            and 0 < point <= precision - scale
+            and len(digits) - point - 1 == scale
+            and (digits[0] != "-")
+        ):
+            return digits
     if isinstance(value, str):
         try:
             value = Decimal(value)
         except InvalidOperation:
-            raise _Unfit("an exact number", _word(value)) from None
+            raise Unfit("an exact number", _word(value)) from None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise _Unfit("an exact number (int or Decimal)", _word(value))
+        raise Unfit("an exact number (int or Decimal)", _word(value))
     number = Decimal(value)
     if not number.is_finite():
-        raise _Unfit("a finite number", _word(value))
+        raise Unfit("a finite number", _word(value))
     if not type_.numbers:
         return plain_digits(number)
     precision, scale = type_.numbers[0], type_.numbers[1] if len(type_.numbers) > 1 else 0
@@ -202,7 +261,7 @@ def _numeric(type_: Type, value: Any) -> str:
     whole, _, places = digits.partition(".")
     # What PostgreSQL would round is an error here: the ledger would expect what the table cannot hold.
     if places[scale:].strip("0") or len(whole.lstrip("-").lstrip("0")) > precision - scale:
-        raise _Unfit(f"at most {precision - scale} digits before the point and {scale} after it", digits[:80])
+        raise Unfit(f"at most {precision - scale} digits before the point and {scale} after it", digits[:80])
     places = places[:scale].ljust(scale, "0")
     sign = "" if not (whole + places).strip("-0") else whole[: whole.startswith("-")]
     return sign + whole.lstrip("-") + (f".{places}" if scale else "")
@@ -210,14 +269,14 @@ def _numeric(type_: Type, value: Any) -> str:
 
 def _float(type_: Type, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise _Unfit("a number", _word(value))
+        raise Unfit("a number", _word(value))
     single = type_.word == "real"
     try:
         number = struct.unpack("f", struct.pack("f", value))[0] if single else float(value)
     except OverflowError:
-        raise _Unfit("a number in its range", _word(value)) from None
+        raise Unfit("a number in its range", _word(value)) from None
     if not isfinite(number):
-        raise _Unfit("a finite number", _word(value))
+        raise Unfit("a finite number", _word(value))
     return float_text(number, single)
 
 
@@ -264,14 +323,16 @@ def _middles(number: float, single: bool) -> tuple[Fraction, Fraction]:
 def _moment(type_: Type, value: Any) -> str:
     moment = _datetime(value)
     if moment.tzinfo is None:
-        raise _Unfit("a moment with its time zone, such as 2026-01-31T09:30:00Z", _word(value))
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+        raise Unfit("a moment with its time zone, such as 2026-01-31T09:30:00Z", _word(value))
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _local_moment(type_: Type, value: Any) -> str:
     moment = _datetime(value)
     if moment.tzinfo is not None:
-        raise _Unfit("a moment without time zone, such as 2026-01-31T09:30:00", _word(value))
+        raise Unfit("a moment without time zone, such as 2026-01-31T09:30:00", _word(value))
     return moment.isoformat(timespec="microseconds")
 
 
@@ -280,9 +341,9 @@ def _datetime(value: Any) -> datetime:
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise _Unfit("a moment in ISO 8601", _word(value)) from None
+            raise Unfit("a moment in ISO 8601", _word(value)) from None
     if not isinstance(value, datetime):
-        raise _Unfit("a moment in ISO 8601 (of the form time: {as: iso})", _word(value))
+        raise Unfit("a moment in ISO 8601 (of the form time: {as: iso})", _word(value))
     return value
 
 
@@ -292,29 +353,31 @@ def _date(type_: Type, value: Any) -> str:
         try:
             value = date.fromisoformat(value.partition("T")[0])
         except ValueError:
-            raise _Unfit("a day, such as 2026-01-31", _word(value)) from None
+            raise Unfit("a day, such as 2026-01-31", _word(value)) from None
     if not isinstance(value, date):
-        raise _Unfit("a day, such as 2026-01-31", _word(value))
-    return f"{value.year:04d}-{value.month:02d}-{value.day:02d}"
+        raise Unfit("a day, such as 2026-01-31", _word(value))
+    return value.isoformat()[:10]
 
 
 def _uuid(type_: Type, value: Any) -> str:
     try:
         return str(value if isinstance(value, uuid.UUID) else uuid.UUID(value))
     except (ValueError, AttributeError, TypeError):
-        raise _Unfit("a UUID", _word(value)) from None
+        raise Unfit("a UUID", _word(value)) from None
 
 
 def _text(type_: Type, value: Any) -> str:
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise _Unfit("text", _word(value))
+        raise Unfit("text", _word(value))
     text = plain_digits(value) if isinstance(value, Decimal) else str(value)
     if "\0" in text:
-        raise _Unfit("text without the character NUL", _word(value))
+        raise Unfit("text without the character NUL", _word(value))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _Unfit("text that UTF-8 can hold", "half of a surrogate pair") from None
+        raise Unfit("text that UTF-8 can hold", "half of a surrogate pair") from None
     return text
 
 
@@ -322,7 +385,7 @@ def _short_text(type_: Type, value: Any) -> str:
     text = _text(type_, value)
     limit = type_.numbers[0] if type_.numbers else 1 if type_.word == "character" else None
     if limit is not None and len(text) > limit:
-        raise _Unfit(f"at most {limit} characters", f"{len(text)}: {text[:60]!r}")
+        raise Unfit(f"at most {limit} characters", f"{len(text)}: {text[:60]!r}")
     # Blanks at the end of a character(n) mean nothing, and a cast to text drops them.
     return text.rstrip(" ") if type_.word == "character" else text
 
@@ -331,16 +394,16 @@ def _json(type_: Type, value: Any) -> str:
     try:
         return jsonb_text(value)
     except ValueError as error:
-        raise _Unfit("a JSON value", str(error)) from None
+        raise Unfit("a JSON value", str(error)) from None
 
 
 def _bytes(type_: Type, value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray | str):
-        raise _Unfit("bytes or text", _word(value))
+        raise Unfit("bytes or text", _word(value))
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-SETTLE: Mapping[str, Callable[[Type, Any], Settled]] = {
+SETTLE: Mapping[str, Settle] = {
     **dict.fromkeys(INTEGER_BYTES, _integer),
     "boolean": _boolean,
     "numeric": _numeric,

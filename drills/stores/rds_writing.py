@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 2_000
 """Records that are copied in and committed together."""
+TURN_SECONDS = 0.0005
 STAGING = "drills_staging"
 
 
@@ -103,14 +106,40 @@ def _delete(cursor: Cursor, config: DatabaseConfig, table: str, key: str) -> Non
 
 
 def copy_aggregates(connection: Connection, config: DatabaseConfig, records: Iterable[Aggregate]) -> None:
-    """Write many records that are not there yet: table after table, and a commit for each batch."""
+    """Write many records that are not there yet: table after table, and a commit for each batch.
+
+    The next batch is taken from ``records`` while the server takes in the one before: at most two are in memory.
+    """
     left = iter(records)
-    while batch := list(islice(left, BATCH)):
-        with connection.transaction(), connection.cursor() as cursor:
-            become_application(cursor, config)
-            _copy(cursor, config, config.root, (rows.root for rows in batch))
-            for number, table in enumerate(config.children):
-                _copy(cursor, config, table, _rows_of(batch, number))
+    with _quick_turns(), ThreadPoolExecutor(1, thread_name_prefix="copy") as pool:
+        under_way: Future[None] | None = None
+        while batch := list(islice(left, BATCH)):
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(_copy_batch, connection, config, batch)
+        if under_way is not None:
+            under_way.result()
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """A thread that copies gives way whenever it waits for the server, and must not wait long for its next turn."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _copy_batch(connection: Connection, config: DatabaseConfig, batch: Sequence[Aggregate]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        become_application(cursor, config)
+        # Else the check of a foreign key to a partitioned table is planned anew for each row.
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        _copy(cursor, config, config.root, (rows.root for rows in batch))
+        for number, table in enumerate(config.children):
+            _copy(cursor, config, table, _rows_of(batch, number))
 
 
 def _rows_of(batch: Sequence[Aggregate], number: int) -> Iterator[Row]:
@@ -122,9 +151,16 @@ def _copy(cursor: Cursor, config: DatabaseConfig, table: str, rows: Iterable[Row
     staged = any(type_.word == LARGE_OBJECT for type_ in types.values())
     into = _staging(cursor, config, table) if staged else table
     with cursor.copy(sql.copy_in(into, types)) as copy:
-        columns = list(types.values())
+        # Most values go as they are.
+        placed = [(at, type_) for at, type_ in enumerate(types.values()) if type_.array or type_.is_binary]
         for row in rows:
-            copy.write_row([type_.parameter(value) for type_, value in zip(columns, row, strict=True)])
+            if placed:
+                values = list(row)
+                for at, type_ in placed:
+                    values[at] = type_.copied(values[at])
+                copy.write_row(values)
+            else:
+                copy.write_row(row)
     if staged:
         made = ", ".join(
             f'lo_from_bytea(0, "{name}")' if type_.word == LARGE_OBJECT else f'"{name}"'

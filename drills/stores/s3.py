@@ -28,7 +28,6 @@ class S3Kind:
 
     name = "s3"
     model = BucketConfig
-    sends_payload = True
 
     # --- What the estate says
 
@@ -43,8 +42,8 @@ class S3Kind:
         """Raises KeyError for a record without a body, ValueError naming what an object cannot hold."""
         return encoded(record)
 
-    def payload(self, config: BucketConfig, record: Mapping[str, Any]) -> bytes:
-        return body_of(record)
+    def outgoing(self, config: BucketConfig, record: Mapping[str, Any]) -> Outgoing:
+        return Outgoing(key_of(record), encoded(record), body_of(record))
 
     def expires_at(self, config: BucketConfig, record: Mapping[str, Any]) -> int | None:
         """Objects expire by the age that lifecycle rules give them, never by a moment of their own."""

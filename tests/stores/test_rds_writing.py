@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from drills.errors import ProtectionError, UsageError
 from drills.model import Write
-from drills.stores import Outgoing, Refused
+from drills.stores import Refused, rds_writing
 from drills.stores.rds import kind
 from drills.stores.rds_making import migrate
 from drills.workload import StoreWorkload
@@ -43,9 +44,24 @@ def seeded(plain: StoreWorkload) -> StoreWorkload:
     kind.seed(
         plain.site,
         plain.at,
-        [Outgoing(kind.key_of(config, one), kind.encode(config, one), kind.payload(config, one)) for one in made],
+        [kind.outgoing(config, one) for one in made],
     )
     return plain
+
+
+def test_a_record_that_the_server_refuses_while_many_are_copied_is_told(
+    seeded: StoreWorkload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches before it are there, none after it is, and the connection goes on."""
+    monkeypatch.setattr(rds_writing, "BATCH", 3)
+    config = seeded.site.store.config
+    made = [record(id=f"M-{n}", word=f"many {n}", value=13 if n == 4 else 50) for n in range(12)]
+    turn = sys.getswitchinterval()
+    with pytest.raises(psycopg.errors.CheckViolation):
+        kind.seed(seeded.site, seeded.at, (kind.outgoing(config, one) for one in made))
+    assert {key for key in inventory(seeded) if key.startswith("M-")} == {"M-0", "M-1", "M-2"}
+    assert sys.getswitchinterval() == turn
+    write(seeded)
 
 
 def record(**values: Any) -> dict[str, Any]:
@@ -56,7 +72,7 @@ def write(workload: StoreWorkload, **values: Any) -> None:
     made = record(**values)
     config = workload.site.store.config
     item = Write(1, kind.key_of(config, made), "put", kind.encode(config, made), 0, None)
-    kind.write(workload.site, workload.at, item, kind.payload(config, made))
+    kind.write(workload.site, workload.at, item, kind.outgoing(config, made).payload)
 
 
 @pytest.mark.parametrize("values", [{"value": 13}, {"word": "word 3"}], ids=["at its statement", "at COMMIT"])

@@ -77,7 +77,7 @@ def test_the_canonical_form_of_a_record(site: WorldSite) -> None:
     config = site.store.config
     record = {"key": "a//b", "body": "é", "metadata": {"n": 5}, "tags": {"t": "x"}, "_helper": [1]}
     assert kind.key_of(config, record) == "a//b"
-    assert kind.payload(config, record) == "é".encode()
+    assert kind.outgoing(config, record).payload == "é".encode()
     assert parsed(kind.encode(config, record)) == {
         "body": {"sha256": hashlib.sha256("é".encode()).hexdigest(), "size": 2},
         "content_type": "binary/octet-stream",

@@ -14,7 +14,7 @@ def pytest_collection_finish() -> None:
     """Leave what stays to the end of the run out of every later garbage collection: they took a fifth of its time."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(20_000, 10, 5)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from drills.clock import microseconds
 from drills.estate import parse_estate
@@ -18,6 +17,7 @@ from drills.providers.simulated import SimulatedProvider, SimulatedWorld
 from drills.simulator import SimulatedAWS
 from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
+from tests import kept_clients
 
 PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
 
@@ -65,15 +65,9 @@ def aws(site: WorldSite) -> SimulatedAWS:
     return site.world._aws
 
 
-_clients: WeakKeyDictionary[WorldSite, dict[tuple[str, str, str], Any]] = WeakKeyDictionary()
-
-
 def client_of(site: WorldSite, at: Location, service: str) -> Any:
     """A client of the store's account that is not the site's own: nothing of the drill sees what it calls."""
-    made, key = _clients.setdefault(site, {}), (at.account, service, at.region)
-    if key not in made:
-        made[key] = aws(site).session(at.account).client(service, region_name=at.region)  # type: ignore[call-overload]
-    return made[key]
+    return kept_clients.client_of(aws(site), at.account, service, at.region)
 
 
 def filled(site: WorldSite, records: int = 20) -> StoreWorkload:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from drills.simulator import SimulatedAWS
+from tests.kept_clients import client_of
 
 ASSUMED_BY_LAMBDA = {
     "Version": "2012-10-17",
@@ -19,13 +20,15 @@ class Bystander:
     """One of each kind of resource that a drill makes, named and tagged by somebody else, in one account and region."""
 
     def __init__(self, aws: SimulatedAWS, account: str, region: str, name: str, tags: dict[str, str]) -> None:
-        self.session = aws.session(account, region)
+        self.aws, self.session = aws, aws.session(account, region)
         self.account, self.region, self.name, self.tags = account, region, name, tags
         self.listed = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.bucket = f"{name}-{account}-{region}"
 
     def client(self, service: str) -> Any:
-        return self.session.client(service)  # type: ignore[call-overload]
+        if isinstance(self.aws, SimulatedAWS):
+            return client_of(self.aws, self.account, service, self.region)
+        return self.session.client(service)
 
     def make_table(self, *, protected: bool = True, stream: bool = True) -> None:
         client = self.client("dynamodb")

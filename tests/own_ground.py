@@ -13,6 +13,7 @@ import pytest
 from drills.cli import main
 from drills.own_estate import OwnEstate
 from drills.simulator import SimulatedAWS
+from tests.kept_clients import client_of
 
 PRODUCTION, VAULT, RECOVERY, ELSEWHERE = "101010101010", "202020202020", "303030303030", "404040404040"
 PROFILES = {"prod": PRODUCTION, "vault": VAULT, "clean": RECOVERY, "stranger": ELSEWHERE}
@@ -74,7 +75,7 @@ class Ground:
         return OwnEstate(self.estate(protections), self.accounts(accounts), self.aws.clock, self.told.append)
 
     def client(self, service: str, account: str = PRODUCTION, region: str = "eu-west-1") -> Any:
-        return self.aws.session(account).client(service, region_name=region)  # type: ignore[call-overload]
+        return client_of(self.aws, account, service, region)
 
     def make_table(self, items: int = 30, name: str = TABLE) -> None:
         dynamodb = self.client("dynamodb")

@@ -20,6 +20,7 @@ from drills.report import write_all
 from drills.scenario import Incident
 from drills.simulator import SimulatedAWS
 from drills.site import Site
+from tests.kept_clients import client_of
 
 PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
 TEXT = f"""
@@ -189,8 +190,8 @@ def table(client: Any, ending: str) -> str:
 
 
 def production(aws: SimulatedAWS, service: str) -> Any:
-    return aws.session(PRODUCTION, "eu-west-1").client(service)  # type: ignore[call-overload]
+    return client_of(aws, PRODUCTION, service, "eu-west-1")
 
 
 def vault(aws: SimulatedAWS, service: str) -> Any:
-    return aws.session(VAULT, "eu-central-1").client(service)  # type: ignore[call-overload]
+    return client_of(aws, VAULT, service, "eu-central-1")

@@ -8,19 +8,16 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, Literal
 
 import boto3
-import botocore.session
-from botocore.loaders import Loader
 from moto import mock_aws
 from moto.core.models import MockAWS
 from moto.moto_api._internal import mock_random
 
 from drills.clock import SimulatedClock
 from drills.errors import SimulatorError
-from drills.simulator import accounts, barrier, gate, passing, state
+from drills.simulator import accounts, barrier, descriptions, gate, passing, state
 from drills.simulator.capabilities import CAPABILITIES, MISSING
 from drills.simulator.faults import FaultRates, Faults, FaultsInForce
 from drills.simulator.outage import Outage, check_region
@@ -137,6 +134,7 @@ class SimulatedAWS:
         gate.open_gate(self._gate)
         stack.callback(gate.open_gate, None)
         barrier.shut(stack)
+        stack.enter_context(descriptions.shared())
         stack.callback(_leave, simulation)
 
     def __exit__(self, *error: Any) -> None:
@@ -176,7 +174,7 @@ class SimulatedAWS:
             aws_access_key_id=key.access_key_id,
             aws_secret_access_key=key.secret_access_key,
             region_name=region,
-            botocore_session=_botocore_session(),
+            botocore_session=descriptions.new_session(),
         )
 
     def close_account(self, account_id: str) -> None:
@@ -272,19 +270,6 @@ class SimulatedAWS:
 
 
 MOTO_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-
-
-@cache
-def _loader() -> Loader:
-    """One for all sessions: reading botocore's description of a service takes longer than most tests."""
-    loader: Loader = botocore.session.get_session().get_component("data_loader")
-    return loader
-
-
-def _botocore_session() -> botocore.session.Session:
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _loader())
-    return session
 
 
 def _keep_for_moto(credentials: dict[str, str | None]) -> None:

@@ -41,13 +41,9 @@ class BucketCopyTemplate:
 
     def of_any(self, options: Mapping[str, JSON]) -> Bundle:
         copy = BucketCopy(
-            source_account=placeholder("SourceAccount"),
-            source_region=placeholder("SourceRegion"),
+            **common.ANY_WAY,
             source_bucket=placeholder("SourceBucket"),
-            vault_account=placeholder("VaultAccount"),
-            vault_region=placeholder("VaultRegion"),
             copy_bucket=placeholder("CopyBucket"),
-            name=placeholder("Name"),
             readers=(placeholder("RecoveryAccount"),),
             options=Options.parse(options),
         )

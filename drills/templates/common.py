@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from drills.packing import package_name
-from drills.templates.structure import NO_VALUE, Parameter, Structure, resource
+from drills.templates.structure import NO_VALUE, Parameter, Structure, placeholder, resource
 
 ACCOUNT = r"\d{12}"
 REGION = r"[a-z]{2}(-[a-z]+)+-\d"
@@ -17,6 +17,26 @@ NAME = r"[a-z][a-z0-9-]{1,48}[a-z0-9]"
 """So short and plain that everything is called as the copy's model calls it: nothing is shortened or replaced."""
 
 HAS_ALARM_TOPIC: Structure = {"HasAlarmTopic": {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}}
+
+
+class Way(TypedDict):
+    """From where to where a copy goes, and what it is called."""
+
+    source_account: str
+    source_region: str
+    vault_account: str
+    vault_region: str
+    name: str
+
+
+ANY_WAY: Way = {
+    "source_account": placeholder("SourceAccount"),
+    "source_region": placeholder("SourceRegion"),
+    "vault_account": placeholder("VaultAccount"),
+    "vault_region": placeholder("VaultRegion"),
+    "name": placeholder("Name"),
+}
+"""Of the copy of any store: the parameters of its templates."""
 
 
 def name_parameter() -> Parameter:

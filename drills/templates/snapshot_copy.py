@@ -62,11 +62,7 @@ class SnapshotCopyTemplate:
 
     def of_any(self, options: Mapping[str, JSON]) -> Bundle:
         copy = _AnySnapshotCopy(
-            source_account=placeholder("SourceAccount"),
-            source_region=placeholder("SourceRegion"),
-            vault_account=placeholder("VaultAccount"),
-            vault_region=placeholder("VaultRegion"),
-            name=placeholder("Name"),
+            **common.ANY_WAY,
             readers=(placeholder("SourceAccount"), placeholder("RecoveryAccount")),
             options=Options.parse(options),
         )

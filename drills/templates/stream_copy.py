@@ -77,12 +77,8 @@ class StreamCopyTemplate:
 
     def of_any(self, options: Mapping[str, JSON]) -> Bundle:
         copy = _AnyStreamCopy(
-            source_account=placeholder("SourceAccount"),
-            source_region=placeholder("SourceRegion"),
+            **common.ANY_WAY,
             source_table=placeholder("SourceTable"),
-            vault_account=placeholder("VaultAccount"),
-            vault_region=placeholder("VaultRegion"),
-            name=placeholder("Name"),
             options=Options.parse(options),
         )
         return _bundle(copy, (), STREAM_ARN)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from drills.bucket_copy import BucketCopy, bring_back, bring_in, deploy, readable_by, record_deletions, remove, status
 from drills.simulator import SimulatedAWS
 from tests.bucket_rollback.buckets import contents
+from tests.kept_clients import client_of
 
 PRODUCTION, VAULT, RECOVERY = "111111111111", "222222222222", "333333333333"
 COPY = BucketCopy(PRODUCTION, "eu-west-1", "papers", VAULT, "eu-central-1", "papers-copy", "papers-copy", (RECOVERY,))
@@ -30,7 +31,7 @@ class _World:
         self.writes = 0
 
     def client(self, account: str, region: str, service: str = "s3") -> Any:
-        return self.aws.session(account, region).client(service)  # type: ignore[call-overload]
+        return client_of(self.aws, account, service, region)
 
     def clients(self, side: str, service: str) -> Any:
         return self.client(*((PRODUCTION, "eu-west-1") if side == "production" else (VAULT, "eu-central-1")), service)

@@ -1,42 +1,17 @@
-"""The read replica: promoted where its region is, and no way back from what was replicated to it."""
+"""What is the read replica's alone; what it has in common with Aurora's is in test_rds_live_copies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drills.errors import PointUnreachable, ProtectionError
-from drills.model import Location, Place
+from drills.errors import ProtectionError
 from drills.protections.rds_read_replica import protection
-from drills.stores.rds import kind
-from drills.workload import StoreWorkload
-from drills.world_site import WorldSite
-from tests.stores.database_site import AURORA, as_ledger_says, aws, by_check, database_site, filled, inventory, told
+from tests.stores.database_site import AURORA, by_check, database_site, filled
 
 OPTIONS: dict[str, Any] = {}
-RECOVERY_REGION = Place("production", "eu-north-1")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[WorldSite]:
-    with database_site(tmp_path / "drill") as site:
-        yield site
-
-
-def replica_of(site: WorldSite) -> Location:
-    at = site.primary()
-    return replace(at, region="eu-north-1", name=f"{at.name}-replica")
-
-
-def write_for_a_while(workload: StoreWorkload, writes: int, seconds: float) -> None:
-    for _ in range(writes):
-        workload.write_once()
-        workload.site.clock.sleep(seconds)
 
 
 @pytest.mark.parametrize(
@@ -53,87 +28,19 @@ def test_wrong_options_are_named(options: Any, said: str) -> None:
     assert str(caught.value) == said
 
 
-def test_it_is_made_follows_and_is_watched(site: WorldSite) -> None:
-    workload = filled(site)
-    assert by_check(protection.health(site, OPTIONS))["read_replica.replica"].verdict == "fail"
-    protection.set_up(site, OPTIONS)
-    protection.set_up(site, OPTIONS)
-    write_for_a_while(workload, 20, 7)
-    site.clock.sleep(60)
-    assert inventory(workload, replica_of(site)) == as_ledger_says(workload)
-    found = protection.health(site, OPTIONS)
-    assert [(one.check, one.verdict) for one in found] == [
-        ("read_replica.replica", "pass"),
-        ("read_replica.lag", "pass"),
-        ("read_replica.password", "pass"),
-        ("read_replica.settings", "pass"),
-    ]
-    _test_what_is_wrong_is_named(site)
-    _test_an_erase_is_replicated(site, workload)
-
-
-def _test_what_is_wrong_is_named(site: WorldSite) -> None:
-    rds = site.client("rds", "production", "eu-north-1")
-    rds.modify_db_instance(
-        DBInstanceIdentifier=replica_of(site).name, DBInstanceClass="db.t4g.large", ApplyImmediately=True
-    )
-    site.clock.sleep(1800)
-    found = by_check(protection.health(site, OPTIONS))["read_replica.settings"]
-    assert found.verdict == "fail"
-    assert "db.t4g.large" in found.observed
-
-
-def _test_an_erase_is_replicated(site: WorldSite, workload: StoreWorkload) -> None:
-    failed = site.clock.now()
-    site.failure_began(failed)
-    kind.damage(site, workload.at, "all")
-    site.clock.sleep(120)
-    assert inventory(workload, replica_of(site)) == {}
-    assert protection.recovery_points(site, OPTIONS, failed) == []
-
-
-def test_in_an_outage_it_is_promoted(site: WorldSite) -> None:
-    workload = filled(site)
-    protection.set_up(site, OPTIONS)
-    settings = kind.settings(site, workload.at)
-    write_for_a_while(workload, 20, 7)
-    site.clock.sleep(30)
-    told(site, workload.at, "CREATE TABLE on_its_way (n int)")
-    failed = site.clock.now()
-    site.failure_began(failed)
-    aws(site).region_down("eu-west-1")
-    site.clock.sleep(1800)
-    (point,) = protection.recovery_points(site, OPTIONS, None)
-    assert failed - timedelta(seconds=1) < point.as_of < failed
-    assert point.lag_seconds == 0
-    at = protection.restore(site, OPTIONS, point, RECOVERY_REGION, "unused")
-    assert at == protection.restore(site, OPTIONS, point, RECOVERY_REGION, "unused") == replica_of(site)
-    assert inventory(workload, at) == as_ledger_says(workload)
-    kind.reconfigure(site, at, settings)
-    assert kind.settings(site, at) == settings
-    assert {finding.verdict for finding in kind.probe(site, at)} == {"pass"}
-    told(site, at, "CREATE TABLE on_its_way (n int)")
-    with pytest.raises(PointUnreachable, match="rds_snapshot_copy"):
-        protection.restore(site, OPTIONS, point, Place("recovery", "eu-north-1"), "unused")
-
-
-def test_it_outlives_the_instance_but_not_its_own_module(site: WorldSite) -> None:
-    workload = filled(site)
-    protection.set_up(site, OPTIONS)
-    write_for_a_while(workload, 10, 7)
-    kind.destroy(site, workload.at)
-    (point,) = protection.recovery_points(site, OPTIONS, None)
-    at = protection.restore(site, OPTIONS, point, Place("production", "eu-west-1"), "unused")
-    assert inventory(workload, at) == as_ledger_says(workload)
-    protection.destroy(site, OPTIONS)
-    protection.destroy(site, OPTIONS)
-    with pytest.raises(PointUnreachable, match="there is no read replica"):
-        protection.recovery_points(site, OPTIONS, None)
-
-
-def test_productions_own_region_is_no_other_region(site: WorldSite) -> None:
-    with pytest.raises(ProtectionError, match="expected another region than production's"):
-        protection.set_up(site, {"region": "eu-west-1"})
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
+    with database_site(tmp_path / "drill") as site:
+        filled(site, 1)
+        protection.set_up(site, OPTIONS)
+        assert by_check(protection.health(site, OPTIONS))["read_replica.settings"].verdict == "pass"
+        at = site.primary()
+        site.client("rds", "production", "eu-north-1").modify_db_instance(
+            DBInstanceIdentifier=f"{at.name}-replica", DBInstanceClass="db.t4g.large", ApplyImmediately=True
+        )
+        site.clock.sleep(1800)
+        found = by_check(protection.health(site, OPTIONS))["read_replica.settings"]
+        assert found.verdict == "fail"
+        assert "db.t4g.large" in found.observed
 
 
 def test_aurora_has_a_protection_of_its_own(tmp_path: Path) -> None:

@@ -7,16 +7,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from drills.estate import parse_estate
-from drills.history import History
 from drills.model import Location
-from drills.providers.simulated import SimulatedProvider, SimulatedWorld
-from drills.simulator import SimulatedAWS
-from drills.stores.s3 import kind
-from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
+from tests.stores.small_site import (
+    PRODUCTION,
+    RECOVERY,
+    VAULT,
+    as_ledger_says,
+    aws,
+    client_of,
+    estate_of,
+    filled,
+    inventory,
+    small_site,
+)
 
-PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
+__all__ = [
+    "BUCKET",
+    "PRODUCTION",
+    "RECOVERY",
+    "VAULT",
+    "as_ledger_says",
+    "aws",
+    "bucket_site",
+    "contents",
+    "estate_text",
+    "filled",
+    "inventory",
+    "plain_client",
+    "versions",
+]
+
 BUCKET = """
     lifecycle:
       - {id: old-versions, noncurrent_days: 90, newer_noncurrent: 3}
@@ -46,57 +67,19 @@ BUCKET = """
 
 
 def estate_text(bucket: str = BUCKET, protections: str = "[s3_versioning]") -> str:
-    return f"""
-accounts:
-  production: {{id: "{PRODUCTION}", region: eu-west-1}}
-  vault: {{id: "{VAULT}", region: eu-central-1}}
-  recovery: {{id: "{RECOVERY}", region: eu-north-1}}
-stores:
-  - name: Paper_Work
-    kind: s3
-{bucket}
-    workload: {{writes_per_minute: 6, inserts: 3, updates: 6, deletes: 1, erasures: 1}}
-    protections: {protections}
-    objectives: {{rto: 8h, rpo: 5m}}
-    production: {{size_gb: 1, items: 1000000}}
-"""
+    return estate_of("s3", "Paper_Work", bucket, updates=6, protections=protections)
 
 
 @contextmanager
 def bucket_site(folder: Path, bucket: str = BUCKET) -> Iterator[WorldSite]:
     """The site, with nothing provisioned yet."""
-    estate = parse_estate(estate_text(bucket), file="test.yaml", name="test", folder=folder)
-    folder.mkdir(exist_ok=True)
-    with SimulatedProvider().open(estate, 1) as world, History.create(folder) as history:
-        yield WorldSite(
-            world,
-            estate,
-            estate.stores[0],
-            drill_id="test-1",
-            prefix="drill-test",
-            history=history,
-            context={"scenario": "test", "store": "Paper_Work"},
-            capabilities=SimulatedAWS.capabilities,
-        )
-
-
-def aws(site: WorldSite) -> SimulatedAWS:
-    """The simulated AWS under a site."""
-    assert isinstance(site.world, SimulatedWorld)
-    return site.world._aws
-
-
-def filled(site: WorldSite, records: int = 20) -> StoreWorkload:
-    """The bucket provisioned and seeded, and the workload that writes to it."""
-    at = kind.provision(site)
-    workload = StoreWorkload(site, kind, at, 1, site.clock.now())
-    workload.seed(records)
-    return workload
+    with small_site(folder, estate_text(bucket)) as site:
+        yield site
 
 
 def plain_client(site: WorldSite, at: Location, service: str = "s3") -> Any:
     """A client of the bucket's account that is not the site's own."""
-    return aws(site).session(at.account).client(service, region_name=at.region)  # type: ignore[call-overload]
+    return client_of(site, at, service)
 
 
 def contents(site: WorldSite, at: Location) -> dict[str, bytes]:
@@ -115,18 +98,3 @@ def versions(site: WorldSite, at: Location) -> list[tuple[str, str]]:
         for page in pages
         for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
     ]
-
-
-def as_ledger_says(workload: StoreWorkload) -> dict[str, bytes]:
-    """What the ledger says the bucket holds: key → canonical item."""
-    held: dict[str, bytes] = {}
-    for write in workload.ledger:
-        if write.item is None:
-            held.pop(write.key, None)
-        else:
-            held[write.key] = write.item
-    return held
-
-
-def inventory(workload: StoreWorkload, at: Location | None = None) -> dict[str, bytes]:
-    return {found.key: found.item for found in kind.inventory(workload.site, at or workload.at)}

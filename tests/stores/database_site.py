@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from drills.estate import parse_estate
-from drills.history import History
-from drills.model import Finding, Location
-from drills.providers.simulated import SimulatedProvider, SimulatedWorld
-from drills.simulator import SimulatedAWS
-from drills.stores.rds import kind
+from drills.model import Location
 from drills.stores.rds_secret import read_secret
-from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
+from tests.stores.small_site import (
+    PRODUCTION,
+    RECOVERY,
+    VAULT,
+    as_ledger_says,
+    aws,
+    by_check,
+    client_of,
+    estate_of,
+    filled,
+    inventory,
+    small_site,
+)
 
-PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
+__all__ = [
+    "AURORA",
+    "DATABASE",
+    "PLAIN",
+    "PRODUCTION",
+    "RECOVERY",
+    "VAULT",
+    "as_ledger_says",
+    "asked",
+    "aws",
+    "by_check",
+    "database_site",
+    "describe",
+    "estate_text",
+    "filled",
+    "inventory",
+    "plain_client",
+    "stranger",
+    "told",
+]
+
 DATABASE = """
     engine: postgres
     instance_class: db.t4g.medium
@@ -123,57 +150,19 @@ PLAIN = """
 
 
 def estate_text(database: str = DATABASE) -> str:
-    return f"""
-accounts:
-  production: {{id: "{PRODUCTION}", region: eu-west-1}}
-  vault: {{id: "{VAULT}", region: eu-central-1}}
-  recovery: {{id: "{RECOVERY}", region: eu-north-1}}
-stores:
-  - name: pay_ments
-    kind: rds
-{database}
-    workload: {{writes_per_minute: 6, inserts: 3, updates: 6, deletes: 1, erasures: 1}}
-    protections: [rds_automated_backup]
-    objectives: {{rto: 8h, rpo: 5m}}
-    production: {{size_gb: 1, items: 1000000}}
-"""
+    return estate_of("rds", "pay_ments", database, updates=6, protections="[rds_automated_backup]")
 
 
 @contextmanager
 def database_site(folder: Path, database: str = DATABASE) -> Iterator[WorldSite]:
     """The site, with nothing provisioned yet."""
-    estate = parse_estate(estate_text(database), file="test.yaml", name="test", folder=folder)
-    folder.mkdir(exist_ok=True)
-    with SimulatedProvider().open(estate, 1) as world, History.create(folder) as history:
-        yield WorldSite(
-            world,
-            estate,
-            estate.stores[0],
-            drill_id="test-1",
-            prefix="drill-test",
-            history=history,
-            context={"scenario": "test", "store": "pay_ments"},
-            capabilities=SimulatedAWS.capabilities,
-        )
-
-
-def aws(site: WorldSite) -> SimulatedAWS:
-    """The simulated AWS under a site."""
-    assert isinstance(site.world, SimulatedWorld)
-    return site.world._aws
-
-
-def filled(site: WorldSite, records: int = 20) -> StoreWorkload:
-    """The database provisioned and seeded, and the workload that writes to it."""
-    at = kind.provision(site)
-    workload = StoreWorkload(site, kind, at, 1, site.clock.now())
-    workload.seed(records)
-    return workload
+    with small_site(folder, estate_text(database)) as site:
+        yield site
 
 
 def plain_client(site: WorldSite, at: Location, service: str = "rds") -> Any:
     """A client of the database's account that is not the site's own."""
-    return aws(site).session(at.account).client(service, region_name=at.region)  # type: ignore[call-overload]
+    return client_of(site, at, service)
 
 
 @contextmanager
@@ -206,25 +195,6 @@ def asked(site: WorldSite, at: Location, query: str) -> list[Any]:
 def told(site: WorldSite, at: Location, statement: str) -> None:
     with stranger(site, at) as connection:
         connection.execute(statement)
-
-
-def as_ledger_says(workload: StoreWorkload) -> dict[str, bytes]:
-    """What the ledger says the database holds: key → canonical item."""
-    held: dict[str, bytes] = {}
-    for write in workload.ledger:
-        if write.item is None:
-            held.pop(write.key, None)
-        else:
-            held[write.key] = write.item
-    return held
-
-
-def inventory(workload: StoreWorkload, at: Location | None = None) -> dict[str, bytes]:
-    return {found.key: found.item for found in kind.inventory(workload.site, at or workload.at)}
-
-
-def by_check(findings: Sequence[Finding]) -> Mapping[str, Finding]:
-    return {finding.check: finding for finding in findings}
 
 
 def describe(site: WorldSite, at: Location) -> Any:

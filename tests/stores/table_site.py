@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from drills.clock import microseconds
-from drills.estate import parse_estate
-from drills.history import History
-from drills.model import JSON, Finding, Location
-from drills.providers.simulated import SimulatedProvider, SimulatedWorld
-from drills.simulator import SimulatedAWS
-from drills.stores.dynamodb import kind
+from drills.model import JSON, Location
 from drills.stores.dynamodb_items import canonical
-from drills.workload import StoreWorkload
 from drills.world_site import WorldSite
+from tests.stores.small_site import (
+    PRODUCTION,
+    RECOVERY,
+    VAULT,
+    as_of,
+    aws,
+    by_check,
+    client_of,
+    estate_of,
+    filled,
+    small_site,
+    write_for_a_while,
+)
 
-PRODUCTION, VAULT, RECOVERY = "101010101010", "202020202020", "303030303030"
+__all__ = [
+    "PLAIN",
+    "PRODUCTION",
+    "RECOVERY",
+    "TABLE",
+    "VAULT",
+    "as_of",
+    "aws",
+    "by_check",
+    "contents",
+    "differences",
+    "estate_text",
+    "filled",
+    "plain_client",
+    "seen_tags",
+    "table_site",
+    "write_for_a_while",
+]
+
 TABLE = """
     key: {partition: person_id, sort: version}
     indexes:
@@ -49,57 +72,19 @@ PLAIN = """
 
 
 def estate_text(table: str = TABLE, protections: str = "[dynamodb_pitr]") -> str:
-    return f"""
-accounts:
-  production: {{id: "{PRODUCTION}", region: eu-west-1}}
-  vault: {{id: "{VAULT}", region: eu-central-1}}
-  recovery: {{id: "{RECOVERY}", region: eu-north-1}}
-stores:
-  - name: people
-    kind: dynamodb
-{table}
-    workload: {{writes_per_minute: 6, inserts: 3, updates: 4, deletes: 1, erasures: 1}}
-    protections: {protections}
-    objectives: {{rto: 8h, rpo: 5m}}
-    production: {{size_gb: 1, items: 1000000}}
-"""
+    return estate_of("dynamodb", "people", table, updates=4, protections=protections)
 
 
 @contextmanager
 def table_site(folder: Path, table: str = TABLE) -> Iterator[WorldSite]:
     """The site, with nothing provisioned yet."""
-    estate = parse_estate(estate_text(table), file="test.yaml", name="test", folder=folder)
-    folder.mkdir(exist_ok=True)
-    with SimulatedProvider().open(estate, 1) as world, History.create(folder) as history:
-        yield WorldSite(
-            world,
-            estate,
-            estate.stores[0],
-            drill_id="test-1",
-            prefix="drill-test",
-            history=history,
-            context={"scenario": "test", "store": "people"},
-            capabilities=SimulatedAWS.capabilities,
-        )
-
-
-def aws(site: WorldSite) -> SimulatedAWS:
-    """The simulated AWS under a site."""
-    assert isinstance(site.world, SimulatedWorld)
-    return site.world._aws
-
-
-def filled(site: WorldSite, records: int = 20) -> StoreWorkload:
-    """The table provisioned and seeded, and the workload that writes to it."""
-    at = kind.provision(site)
-    workload = StoreWorkload(site, kind, at, 1, site.clock.now())
-    workload.seed(records)
-    return workload
+    with small_site(folder, estate_text(table)) as site:
+        yield site
 
 
 def plain_client(site: WorldSite, at: Location, service: str = "dynamodb") -> Any:
     """A client of the table's account that is not the site's own."""
-    return aws(site).session(at.account).client(service, region_name=at.region)  # type: ignore[call-overload]
+    return client_of(site, at, service)
 
 
 def contents(site: WorldSite, at: Location) -> dict[str, bytes]:
@@ -115,28 +100,6 @@ def seen_tags(site: WorldSite, at: Location) -> Mapping[str, str]:
     arn = f"arn:aws:dynamodb:{at.region}:{at.account}:table/{at.name}"
     pages = plain_client(site, at).get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
     return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-
-
-def write_for_a_while(workload: StoreWorkload, writes: int = 40, seconds: float = 7.3) -> None:
-    """So many writes, so many seconds apart."""
-    for _ in range(writes):
-        workload.write_once()
-        workload.site.clock.sleep(seconds)
-
-
-def as_of(workload: StoreWorkload, moment: datetime) -> dict[str, bytes]:
-    """What the ledger says the table held then."""
-    held: dict[str, bytes] = {}
-    for write in workload.ledger:
-        if write.acknowledged_us is not None and write.acknowledged_us <= microseconds(moment):
-            held.pop(write.key, None)
-            if write.item is not None:
-                held[write.key] = write.item
-    return held
-
-
-def by_check(findings: Sequence[Finding]) -> Mapping[str, Finding]:
-    return {finding.check: finding for finding in findings}
 
 
 def differences(one: Mapping[str, JSON], other: Mapping[str, JSON]) -> set[str]:

@@ -8,19 +8,17 @@ Source: DynamoDB developer guide, Global tables: core concepts (consistency mode
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from drills.clock import Event
+from drills.simulator.arrivals import Arrivals
 from drills.simulator.dynamodb.rows import Key, Row
 from drills.simulator.dynamodb.table import Change, SimulatedTable
 from drills.simulator.dynamodb.underway import disturbed
 from drills.simulator.state import Simulation
-from drills.simulator.timing import Size
 
 LAG = "dynamodb.global_table_lag"
 
@@ -66,79 +64,45 @@ class Link:
     def __init__(self, simulation: Simulation, account: str, source: Member, target: Member) -> None:
         self.source = source
         self.target = target
-        self._simulation = simulation
         self._account = account
-        self._queue: list[tuple[datetime, int, Write]] = []
-        self._order = itertools.count()
+        self._arrivals: Arrivals[Write] = Arrivals(simulation, LAG, self._arrive, self._interrupted)
         self._due: dict[Key, datetime] = {}
         """When the last write of each item that is on its way arrives: a later one does not overtake it."""
-        self._event: Event | None = None
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._arrivals)
 
     @property
     def writes(self) -> Iterator[Write]:
         """What is on its way, oldest first."""
-        return (write for _, _, write in sorted(self._queue, key=lambda entry: entry[1]))
+        return iter(self._arrivals)
 
     def send(self, write: Write) -> None:
         """Let a write arrive after the lag."""
-        due = self._simulation.clock.now() + self._lag()
-        due = max(due, self._due.get(write.key, due))
-        self._due[write.key] = due
-        heapq.heappush(self._queue, (due, next(self._order), write))
-        self._await()
+        self._due[write.key] = self._arrivals.send(write, not_before=self._due.get(write.key))
 
     def hold(self) -> None:
-        """Let nothing arrive for now."""
-        if self._event is not None:
-            self._event.cancel()
-            self._event = None
+        """Let nothing arrive while an outage or a closed account stands in the way."""
+        self._arrivals.hold()
 
     def resume(self) -> None:
         """Go on after an interruption: what is overdue arrives one lag from now."""
-        if not self._queue or self._event is not None or self._interrupted():
-            return
-        soonest = self._simulation.clock.now() + self._lag()
-        self._queue = [(max(due, soonest), order, write) for due, order, write in self._queue]
-        self._due = {}
-        for due, _, write in self._queue:
-            self._due[write.key] = max(due, self._due.get(write.key, due))
-        heapq.heapify(self._queue)
-        self._await()
+        soonest = self._arrivals.resume()
+        if soonest is not None:
+            self._due = {key: max(due, soonest) for key, due in self._due.items()}
 
     def drop(self) -> None:
         """Forget what is on its way."""
-        self.hold()
-        self._queue.clear()
+        self._arrivals.drop()
         self._due.clear()
-
-    def _lag(self) -> timedelta:
-        return timedelta(seconds=self._simulation.timing.duration(LAG, Size(0, 1)).seconds)
 
     def _interrupted(self) -> bool:
         return not self.target.ready or disturbed(self._account, frozenset({self.source.region, self.target.region}))
 
-    def _await(self) -> None:
-        """Wake up when the first of what is on its way is due."""
-        if not self._queue or self._interrupted():
-            return
-        due = self._queue[0][0]
-        if self._event is not None:
-            if self._event.due <= due:
-                return
-            self._event.cancel()
-        self._event = self._simulation.clock.call_at(due, self._arrive)
-
-    def _arrive(self) -> None:
-        self._event = None
-        while self._queue and self._queue[0][0] <= self._simulation.clock.now():
-            due, _, write = heapq.heappop(self._queue)
-            if self._due.get(write.key) == due:
-                del self._due[write.key]
-            self.target.receive(write)
-        self._await()
+    def _arrive(self, write: Write, due: datetime) -> None:
+        if self._due.get(write.key) == due:
+            del self._due[write.key]
+        self.target.receive(write)
 
 
 class GlobalTable:
@@ -202,8 +166,7 @@ class GlobalTable:
     def hold(self) -> None:
         """Stop what an outage or a closed account stands in the way of; the others go on."""
         for link in self._links:
-            if disturbed(self.account, frozenset({link.source.region, link.target.region})):
-                link.hold()
+            link.hold()
 
     def resume(self) -> None:
         """Go on with what nothing stands in the way of any more."""

@@ -17,7 +17,6 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.models import LambdaFunction, lambda_backends
 
 from drills.simulator import by_role
-from drills.simulator.functions import models
 from drills.simulator.functions.environments import EnvironmentLost, Outcome
 from drills.simulator.functions.running import RoleRefused, Runner, Throttled
 from drills.simulator.gate import Request, Response
@@ -37,9 +36,6 @@ def begin(simulation: Simulation) -> None:
     """Forget the environments of an earlier simulated AWS."""
     global _runner
     _runner = Runner(simulation)
-    sharing = models.shared()
-    sharing.start()
-    simulation.on_exit.append(sharing.stop)
     simulation.on_region_down.append(_region_down)
 
 

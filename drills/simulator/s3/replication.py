@@ -8,16 +8,14 @@ replicated. Source: S3 user guide, What does Amazon S3 replicate; Getting replic
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from moto.s3.models import FakeBucket
 
-from drills.clock import Event
+from drills.simulator.arrivals import Arrivals
 from drills.simulator.needs.need import asked
 from drills.simulator.needs.s3 import bucket_and_key
 from drills.simulator.request import Request
@@ -28,7 +26,6 @@ from drills.simulator.s3.rights import Denied
 from drills.simulator.s3.rules import Configuration, Rule
 from drills.simulator.s3.versions import Marker, Version
 from drills.simulator.state import Simulation, current
-from drills.simulator.timing import Size
 
 LAG = "s3.replication_lag"
 OF_METADATA = frozenset(
@@ -54,11 +51,9 @@ class Link:
         self.source = source
         self.destination = destination
         self._simulation = simulation
-        self._queue: list[tuple[datetime, int, Task]] = []
-        self._order = itertools.count()
+        self._arrivals: Arrivals[Task] = Arrivals(simulation, LAG, self._arrive, self._interrupted)
         self._open: set[int] = set()
         """Which versions are on their way: what changes of one meanwhile arrives with it."""
-        self._event: Event | None = None
         self.pending = Pending(simulation, str(source.account_id), str(source.region_name))
 
     def send(self, version: Version | Marker, rule: Rule, role: str) -> None:
@@ -67,28 +62,16 @@ class Link:
         if id(version) in self._open:
             return
         self._open.add(id(version))
-        now = self._simulation.clock.now()
-        heapq.heappush(self._queue, (now + self._lag(), next(self._order), Task(version, rule, role, now)))
         self.pending.add(self.source.name, rule, version.size)
-        self._await()
+        self._arrivals.send(Task(version, rule, role, self._simulation.clock.now()))
 
     def hold(self) -> None:
         """Let nothing arrive while one of the two sides is out of reach."""
-        if self._event is not None and self._interrupted():
-            self._event.cancel()
-            self._event = None
+        self._arrivals.hold()
 
     def resume(self) -> None:
         """Go on after an interruption: what is overdue arrives one lag from now."""
-        if not self._queue or self._event is not None or self._interrupted():
-            return
-        soonest = self._simulation.clock.now() + self._lag()
-        self._queue = [(max(due, soonest), order, task) for due, order, task in self._queue]
-        heapq.heapify(self._queue)
-        self._await()
-
-    def _lag(self) -> timedelta:
-        return timedelta(seconds=self._simulation.timing.duration(LAG, Size(0, 1)).seconds)
+        self._arrivals.resume()
 
     def _interrupted(self) -> bool:
         sides = [self.source, changes.bucket_named(self.destination)]
@@ -98,24 +81,10 @@ class Link:
             if side is not None
         )
 
-    def _await(self) -> None:
-        if not self._queue or self._interrupted():
-            return
-        due = self._queue[0][0]
-        if self._event is not None:
-            if self._event.due <= due:
-                return
-            self._event.cancel()
-        self._event = self._simulation.clock.call_at(due, self._arrive)
-
-    def _arrive(self) -> None:
-        self._event = None
-        while self._queue and self._queue[0][0] <= self._simulation.clock.now():
-            _, _, task = heapq.heappop(self._queue)
-            self._open.discard(id(task.version))
-            failed = replicate(self.source, task)
-            self.pending.remove(task.rule, task.version.size, task.since, failed)
-        self._await()
+    def _arrive(self, task: Task, due: datetime) -> None:
+        self._open.discard(id(task.version))
+        failed = replicate(self.source, task)
+        self.pending.remove(task.rule, task.version.size, task.since, failed)
 
 
 def replicate(source: FakeBucket, task: Task, *, again: bool = False) -> str | None:

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills.simulator import SimulatedAWS
+from tests.kept_clients import client_of
 
 ONE, TWO, THREE = "111111111111", "222222222222", "333333333333"
 REGION, OTHER = "eu-west-1", "eu-central-1"
@@ -27,10 +28,10 @@ class World:
     aws: SimulatedAWS
 
     def rds(self, account: str = ONE, region: str = REGION) -> Any:
-        return self.aws.session(account).client("rds", region)
+        return client_of(self.aws, account, "rds", region)
 
     def kms(self, account: str = ONE, region: str = REGION) -> Any:
-        return self.aws.session(account).client("kms", region)
+        return client_of(self.aws, account, "kms", region)
 
     @property
     def now(self) -> datetime:

@@ -23,6 +23,7 @@ from botocore.exceptions import ProfileNotFound
 from drills.accounts_file import Access
 from drills.errors import UsageError
 from drills.model import AccountRole
+from drills.redaction import learn, quiet_loggers
 from drills.suggestions import did_you_mean
 
 SESSION_NAME = "drills"
@@ -33,6 +34,7 @@ class Sessions:
     """Makes sessions for account roles and clients of them. Nothing is called until a client is used."""
 
     def __init__(self, file: str, accesses: Mapping[AccountRole, Access], endpoint_url: str | None) -> None:
+        quiet_loggers()
         self._file = file
         self._accesses = accesses
         self._endpoint_url = endpoint_url
@@ -59,6 +61,7 @@ class Sessions:
     def _base(self, role: AccountRole, access: Access) -> botocore.session.Session:
         base = botocore.session.Session(profile=access.profile)
         base.register_component("data_loader", self._loader)
+        _learn_from(base)
         try:
             base.get_scoped_config()
         except ProfileNotFound:
@@ -96,12 +99,25 @@ class Sessions:
         session = botocore.session.Session()
         session.register_component("data_loader", self._loader)
         session.register_component("credential_provider", CredentialResolver([_Assumed(fetcher)]))
+        _learn_from(session)
         return session
 
     def _config(self) -> Config:
         # An endpoint of the user's own has one name; account ids and buckets are not put before it.
         own = {"account_id_endpoint_mode": "disabled", "s3": {"addressing_style": "path"}}
         return Config(retries=RETRIES, **(own if self._endpoint_url else {}))  # type: ignore[arg-type]
+
+
+def _learn_from(session: botocore.session.Session) -> None:
+    """Whatever credentials a request is signed with are secrets that no crash may quote from now on."""
+
+    def signing(**_: Any) -> None:
+        credentials = session.get_credentials()
+        if credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            learn(frozen.secret_key, frozen.token)
+
+    session.register("request-created", signing)
 
 
 class _Assumed(CredentialProvider):

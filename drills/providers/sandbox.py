@@ -30,7 +30,7 @@ from drills.providers.calls import tell_of_calls
 from drills.providers.capabilities import CAPABILITIES, OF_MOTO
 from drills.providers.interface import Call, ModelledDuration
 from drills.providers.real_time import RealTime
-from drills.redaction import Redaction, quiet_loggers
+from drills.redaction import Redaction
 from drills.sandbox_file import SandboxFile
 from drills.sessions import Sessions
 from drills.stopping import StoppingClock
@@ -78,7 +78,6 @@ class SandboxProvider:
 
     def check(self, estate: Estate) -> None:
         """Prove the accounts safe. Raises UsageError where one is not; changes nothing."""
-        quiet_loggers()
         sessions = Sessions(self.given.file, self.given.accounts.accesses, self.given.endpoint_url)
         made: dict[AccountRole, boto3.Session] = {}
 
@@ -132,7 +131,6 @@ class SandboxWorld:
         *,
         denies: bool = True,
     ) -> None:
-        quiet_loggers()
         self.clock = clock
         self._given = given
         self._estate = estate

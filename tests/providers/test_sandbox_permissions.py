@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from drills.providers.sandbox import SandboxProvider
 from drills.sandbox_file import parse_sandbox
 from drills.sandbox_plan import SandboxPlan, sandbox_plan
 from drills.simulator import SimulatedAWS
-from tests import small_drill
+from tests import small_bucket, small_drill
 from tests.own_ground import ELSEWHERE, PRODUCTION, RECOVERY, VAULT, write_profiles
 
 IDS = {"production": PRODUCTION, "vault": VAULT, "recovery": RECOVERY}
@@ -32,6 +33,24 @@ accounts:
 """.replace(", EXTERNAL", ", external_id: what-the-trust-asks-for")
 Policies = Mapping[str, Any]
 
+
+def shortened(text: str, protections: str) -> str:
+    """The estate with these protections, written to for a few minutes: as many calls as show them all, and no more."""
+    text = re.sub(r"protections: .*", f"protections: {protections}", text)
+    text = re.sub(r"detect: .*", "detect: {default: 2m}", text)
+    return re.sub(r"decide: .*", "decide: 1m", text).replace("workload_minutes: 80", "workload_minutes: 7")
+
+
+TABLE = shortened(small_drill.TEXT, "[{dynamodb_backup: {every: 3m, keep: 40}}]")
+COPIED_TABLE = shortened(small_drill.TEXT, "[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]")
+BUCKET = shortened(small_bucket.TEXT, "[s3_versioning, s3_replication]")
+STAGES = {
+    "table": ("bulk_erase", TABLE),
+    "copied table": ("account_loss", COPIED_TABLE),
+    "deleted table": ("table_deletion", COPIED_TABLE),
+    "bucket": ("bulk_erase", BUCKET),
+    "copied bucket": ("account_loss", BUCKET),
+}
 
 class LateClock:
     """The clock of a simulated AWS that is entered later."""
@@ -53,18 +72,15 @@ class Stage:
     folder: Path
     monkeypatch: pytest.MonkeyPatch
     scenario: str
-    protections: str
+    text: str
     clock: LateClock = field(default_factory=LateClock)
     planned: SandboxPlan = field(init=False)
     runs: int = 0
 
     def __post_init__(self) -> None:
-        text = small_drill.TEXT.replace(
-            "[dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]", self.protections
-        ).replace("workload_minutes: 80", "workload_minutes: 20")
         given = parse_sandbox(FILE, "sandbox.yaml")
         provider = SandboxProvider(given, self.clock, lambda: self.clock.now().timestamp())
-        estate = given.of(parse_estate(text, file="small.yaml", name="small", folder=Path("fixtures")))
+        estate = given.of(parse_estate(self.text, file="small.yaml", name="small", folder=Path("fixtures")))
         scenario = load_scenario(self.scenario)
         use = engine.ScenarioUse(self.scenario, next(iter(scenario.variants), ""), scenario)
         self.planned = sandbox_plan(engine.plan(estate, [use], provider, 3, records=20), provider)

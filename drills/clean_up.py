@@ -23,6 +23,7 @@ from drills.guard import Guard
 from drills.guard_rules import Resource, tags_of_resource
 from drills.intentions import Intention, Intentions, Made, Told
 from drills.model import AccountRole
+from drills.not_allowed import not_allowed
 from drills.own_accounts import told as error_told
 from drills.ownership import DRILL_TAG
 
@@ -33,12 +34,6 @@ SKEW = timedelta(seconds=5)
 NOWHERE = ("", "aws-global", "aws-cn-global", "aws-us-gov-global")
 PART_OF_ANOTHER = frozenset({"event source mapping", "scalable target"})
 """Kinds that belong to a function or a table: where that is the drill's, so are they."""
-NOT_ALLOWED = frozenset(
-    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "ExpiredToken", "ExpiredTokenException"}
-    | {"InvalidClientTokenId", "UnrecognizedClientException"}
-)
-"""The words in which AWS refuses whoever asks. Some services, DynamoDB and KMS among them, say them with the status 400.
-Source: DynamoDB developer guide, Error handling; KMS API reference, Common errors."""
 Ask = Callable[[str, AccountRole, str], Any]
 """A client that nobody watches yet: the service, the account role, the region."""
 Progress = Callable[[str], None]
@@ -142,7 +137,7 @@ class Cleaner:
 
     def _excuse(self, made: Made, error: Exception) -> str | None:
         """Why a deletion is to be tried again; None for what never will be done, which is entered as left."""
-        if isinstance(error, ClientError) and _not_allowed(error):
+        if not_allowed(error):
             self.found.left.append(Left(made.resource, f"{error_told(error)}; give these credentials that permission"))
             return None
         return error_told(error)
@@ -203,7 +198,7 @@ class Cleaner:
             yield from list(BY_KIND[kind].find(client, intention))
         except ClientError as error:
             # What it would have been made of is not there: then neither is it.
-            if _not_allowed(error) or "NotFound" not in str(error):
+            if not_allowed(error) or "NotFound" not in str(error):
                 self.found.gaps.append(f"a {kind} that was perhaps made: {error_told(error)}")
         except (BotoCoreError, DrillError) as error:
             self.found.gaps.append(f"a {kind} that was perhaps made: {error_told(error)}")
@@ -228,12 +223,6 @@ class Cleaner:
     def _is_older(self, client: Any, there: Resource, than: Any) -> bool:
         born = BY_KIND[there.kind].born(client, there)
         return born is None or born < than - SKEW
-
-
-def _not_allowed(error: ClientError) -> bool:
-    """Whether AWS refuses these credentials, and will not take them by being asked again."""
-    about = error.response["ResponseMetadata"]
-    return about["HTTPStatusCode"] in (401, 403) or error.response["Error"].get("Code") in NOT_ALLOWED
 
 
 def clean_up(

@@ -108,8 +108,9 @@ def run(
     A SCENARIO is a name, or name:variant for one of its variants.
     """
     from drills.running import run_drill
-    from drills.sandbox_cli import approval
+    from drills.sandbox_cli import approval, check_approval
 
+    check_approval(on, approve)
     with _progress() as progress:
         report, folder = run_drill(
             scenarios,

@@ -1,7 +1,7 @@
 """What the approved plan does not list is not sent: checked on every call that changes something, right before it is.
 
-The plan lists calls by account role, service and operation, as its rehearsal sent them, and what deletes the things that
-it makes. What only reads is allowed as a class: how often one waits and looks, no plan can tell.
+The plan lists calls by account role, service and operation, as its rehearsal sent them, and what deletes the things
+that it makes. What only reads is allowed as a class: how often one waits and looks, no plan can tell.
 
 It listens to the events of the boto3 clients that a world hands out. Source of the events: botocore, ``Extensibility
 guide``.

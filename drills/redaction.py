@@ -33,7 +33,8 @@ _FORMS = (
 _PAIR = re.compile(
     r"""(?ix)
     (?P<name> [\"']? \b (?: aws[_-]? )? (?: secret[_-]?access[_-]?key | session[_-]?token | security[_-]?token
-        | master[_-]?user[_-]?password | password | passwd | token[_-]?code | client[_-]?secret ) \b [\"']? \s* [:=] \s* )
+        | master[_-]?user[_-]?password | password | passwd | token[_-]?code | client[_-]?secret ) \b [\"']?
+        \s* [:=] \s* )
     (?: (?P<quote>[\"']) (?: \\. | (?!(?P=quote)). )* (?P=quote) | [^\s"',;})\]]+ )
     """
 )

@@ -71,9 +71,7 @@ class SandboxPlan:
         """The calls that the drill may send, and what cleaning up after it may."""
         rehearsed = frozenset(call for one in self.rehearsed for call in one.calls)
         made = cleaning(done for one in self.rehearsed for done in one.done)
-        return PlannedCalls(
-            f"the plan {self.digest}", rehearsed | deleting((one.role, one.action) for one in made)
-        )
+        return PlannedCalls(f"the plan {self.digest}", rehearsed | deleting((one.role, one.action) for one in made))
 
     def permissions(self) -> Mapping[AccountRole, Mapping[str, Any]]:
         """The IAM policy that each account role's credentials need, as JSON documents."""

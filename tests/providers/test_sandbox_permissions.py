@@ -52,6 +52,7 @@ STAGES = {
     "copied bucket": ("account_loss", BUCKET),
 }
 
+
 class LateClock:
     """The clock of a simulated AWS that is entered later."""
 

@@ -74,6 +74,14 @@ SWEEPING = (
 OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload")
 
 
+LOCKING, BYPASSING = "s3:PutBucketObjectLockConfiguration", "s3:BypassGovernanceRetention"
+
+
+def bypassing(called: Iterable[Permission]) -> frozenset[Permission]:
+    """What deleting versions that Object Lock holds in GOVERNANCE mode needs, where a drill locks buckets."""
+    return frozenset(Permission(one.role, BYPASSING, f"{one.resource}/*") for one in called if one.action == LOCKING)
+
+
 def cleaning(done: Iterable[Done]) -> frozenset[Permission]:
     """The permissions that deleting everything needs that was made or restored."""
     made = [one for one in done if one.what != "destroy"]

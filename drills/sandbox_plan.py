@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import drills
-from drills.cleaning_permissions import cleaning
+from drills.cleaning_permissions import bypassing, cleaning
 from drills.deeds import Done
 from drills.durations import written
 from drills.engine import Plan
@@ -65,13 +65,17 @@ class SandboxPlan:
     @property
     def needed(self) -> frozenset[Permission]:
         """All that the drill's calls need, and what cleaning up after it does."""
-        return self.called | cleaning(done for one in self.rehearsed for done in one.done)
+        return self.called | self._cleaning
+
+    @property
+    def _cleaning(self) -> frozenset[Permission]:
+        return cleaning(done for one in self.rehearsed for done in one.done) | bypassing(self.called)
 
     def planned_calls(self) -> PlannedCalls:
         """The calls that the drill may send, and what cleaning up after it may."""
         rehearsed = frozenset(call for one in self.rehearsed for call in one.calls)
-        made = cleaning(done for one in self.rehearsed for done in one.done)
-        return PlannedCalls(f"the plan {self.digest}", rehearsed | deleting((one.role, one.action) for one in made))
+        cleaned = deleting((one.role, one.action) for one in self._cleaning)
+        return PlannedCalls(f"the plan {self.digest}", rehearsed | cleaned)
 
     def permissions(self) -> Mapping[AccountRole, Mapping[str, Any]]:
         """The IAM policy that each account role's credentials need, as JSON documents."""

@@ -114,6 +114,46 @@ def test_a_changed_plan_is_not_run_and_says_what_changed(ground: Ground, capsys:
     assert not Path("reports").exists()
 
 
+SNEAKING = """
+from pathlib import Path
+from drills.scenario import Scenario
+
+
+def fail(incident):
+    incident.damage("all")
+    with Path("failures").open("a") as file:
+        file.write("x")
+    # Once for the plan, once for the plan that run makes again, and then for real.
+    if Path("failures").read_text() == "xxx":
+        for workload in incident._workloads.values():
+            workload.site.client("dynamodb", "production").update_time_to_live(
+                TableName=workload.at.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "at"}
+            )
+
+
+scenario = Scenario(summary="A failure that does more than was planned.", fail=fail, respond_from="production")
+"""
+
+
+def test_a_call_that_the_plan_does_not_list_is_not_sent(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    ground.mark()
+    ground.estate()
+    ground.file()
+    (ground.folder / "scenarios").mkdir()
+    (ground.folder / "scenarios" / "sneaking.py").write_text(SNEAKING)
+    what = ("sneaking", *WHAT[1:])
+    digest, out = planned(ground, capsys, *what)
+    assert "UpdateTimeToLive" not in out
+    assert ground.drills("run", *what, "--approve", digest, "--out", "out") == 4
+    assert "UpdateTimeToLive" not in ground.calls
+    assert "BatchWriteItem" in ground.calls
+    (history,) = Path("out").glob("*/history.jsonl")
+    told = f"dynamodb UpdateTimeToLive as production: expected a call that the plan {digest} lists, found one that"
+    assert told in history.read_text()
+    assert told in capsys.readouterr().err
+    assert tables(ground) == []
+
+
 def test_without_a_terminal_it_is_not_run(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     ground.mark()
     ground.estate()

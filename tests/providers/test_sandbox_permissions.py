@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 
 from drills import engine
+from drills.accounts_file import ALL_ROLES
 from drills.clock import Clock, ClockKind
 from drills.estate import parse_estate
+from drills.guard_rules import Resource
+from drills.intentions import Header, Made, Told
 from drills.judge import judge
-from drills.model import Report
+from drills.model import Account, Report
 from drills.plugins import load_scenario
 from drills.providers.sandbox import SandboxProvider
+from drills.resuming import asking
 from drills.sandbox_file import parse_sandbox
 from drills.sandbox_plan import SandboxPlan, sandbox_plan
 from drills.simulator import SimulatedAWS
@@ -226,6 +230,8 @@ def test_a_session_reaches_nothing_beside_the_drill(backup: Stage) -> None:
         write_profiles(backup.folder, aws, backup.monkeypatch)
         for role, account in IDS.items():
             _role(aws, role, account, dict.fromkeys(IDS, anything))
+        # Whatever the plan lists: here it is AWS that is asked.
+        provider.planned = None
         with provider.open(plan.estate, 3) as world:
             dynamodb = world.client("dynamodb", "production", "eu-west-1")
             given: Any = {
@@ -238,3 +244,39 @@ def test_a_session_reaches_nothing_beside_the_drill(backup: Stage) -> None:
                 dynamodb.create_table(TableName="drill-somebody-elses", **given)
             with pytest.raises(Exception, match="no session policy allows"):
                 world.client("sqs", "production", "eu-west-1").create_queue(QueueName=f"{plan.prefix}a-queue")
+
+
+def test_cleaning_up_by_a_record_reaches_nothing_but_what_it_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even with a role that may do anything, and nothing is made by it."""
+    anything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    (tmp_path / "sandbox.yaml").write_text(FILE)
+    given: Any = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    with SimulatedAWS(seed=3) as aws:
+        write_profiles(tmp_path, aws, monkeypatch)
+        for role, account in IDS.items():
+            _role(aws, role, account, dict.fromkeys(IDS, anything))
+        plain = aws.session(PRODUCTION, "eu-west-1").client("dynamodb")
+        for name in ("drill-ab123a-people", "drill-of-somebody-else"):
+            plain.create_table(TableName=name, **given)
+        aws.clock.sleep(60)
+        accounts = {role: Account(role, IDS[role], "eu-west-1") for role in ALL_ROLES}
+        header = Header("small-20260105-090000-0ab123", accounts, str(tmp_path / "sandbox.yaml"), None)
+        there = Resource("table", PRODUCTION, "eu-west-1", "drill-ab123a-people")
+        told = Told(header, {there: Made(there, PRODUCTION, "eu-west-1", True, aws.clock.now())})
+        dynamodb = asking(header, None, told)("dynamodb", "production", "eu-west-1")
+        for attempt in (
+            lambda: dynamodb.delete_table(TableName="drill-of-somebody-else"),
+            lambda: dynamodb.put_item(TableName=there.name, Item={"id": {"S": "x"}}),
+            lambda: dynamodb.create_table(TableName="drill-ab123a-more", **given),
+        ):
+            with pytest.raises(dynamodb.exceptions.ClientError, match="no session policy allows"):
+                attempt()
+        dynamodb.delete_table(TableName=there.name)
+        aws.clock.sleep(60)
+        assert plain.list_tables()["TableNames"] == ["drill-of-somebody-else"]

@@ -83,21 +83,22 @@ def test_nobody_answers(prepared: Ground, capsys: pytest.CaptureFixture[str], mo
     assert "expected AWS to tell who these credentials are, found: EndpointConnectionError" in error
 
 
+EXPIRED = "The security token included in the request is expired"
 NOT_AUTHORIZED = "is not authorized to perform:"
 
 
 @pytest.mark.parametrize(
     ("operation", "status", "code", "message", "told"),
     [
-        ("AssumeRole", 403, "ExpiredToken", "The security token included in the request is expired", "who these"),
+        ("AssumeRole", 403, "ExpiredToken", EXPIRED, "who these"),
         (
             "GetCallerIdentity",
             403,
             "ExpiredToken",
-            "The security token included in the request is expired",
+            EXPIRED,
             "who these",
         ),
-        ("AssumeRole", 403, "AccessDenied", f"x {NOT_AUTHORIZED} sts:AssumeRole", "who these credentials are"),
+        ("AssumeRole", 403, "AccessDenied", f"x {NOT_AUTHORIZED} sts:AssumeRole", "who these"),
         ("ListAccountAliases", 403, "AccessDenied", f"x {NOT_AUTHORIZED} iam:ListAccountAliases", "its alias"),
         (
             "DescribeOrganization",

@@ -209,8 +209,8 @@ def _delete_batch(
 
 def _denied(error: Mapping[str, Any]) -> ClientError:
     """What a key was answered within a batch, as if it had been asked for alone."""
-    about: Any = {"HTTPStatusCode": 403, "RetryAttempts": 0}
-    return ClientError({"Error": dict(error), "ResponseMetadata": about}, "DeleteObjects")  # type: ignore[arg-type]
+    answer: Any = {"Error": dict(error), "ResponseMetadata": {"HTTPStatusCode": 403, "RetryAttempts": 0}}
+    return ClientError(answer, "DeleteObjects")
 
 
 # --- The end of a bucket -------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(
         elif how == "alarm":
             alarm(ground, "ALARM")
         elif how == "cost limit":
-            monkeypatch.setitem(PER_CALL, ("dynamodb", "PutItem"), 100.0)  # type: ignore[arg-type]
+            monkeypatch.setitem(PER_CALL, ("dynamodb", "PutItem"), 100.0)
         else:
             later = SimpleNamespace(time=lambda: 1e12, monotonic=time.monotonic)
             monkeypatch.setattr("drills.stopping.time", later)

@@ -484,7 +484,7 @@ def test_a_missing_key_never_holds_and_nothing_crashes(operator: str, wanted: st
 def test_a_policy_may_name_jobs_of_s3_and_no_bucket_in_a_region(aws: SimulatedAWS) -> None:
     iam = aws.session(ONE, REGION).client("iam")
     for resource, code in ((f"arn:aws:s3:{REGION}:{ONE}:job/*", ""), (f"arn:aws:s3:{REGION}:{ONE}:b/*", "Malformed")):
-        given = {"PolicyName": "jobs", "PolicyDocument": document(allow("s3:DescribeJob", resource))}
+        given: Any = {"PolicyName": "jobs", "PolicyDocument": document(allow("s3:DescribeJob", resource))}
         if code:
             assert code_of(iam.create_policy, **given).startswith(code)
         else:

@@ -23,6 +23,7 @@ from drills.guard import Guard
 from drills.guard_rules import Resource, tags_of_resource
 from drills.intentions import Intention, Intentions, Made, Told
 from drills.model import AccountRole
+from drills.not_allowed import not_allowed
 from drills.own_accounts import told as error_told
 from drills.ownership import DRILL_TAG
 
@@ -136,8 +137,7 @@ class Cleaner:
 
     def _excuse(self, made: Made, error: Exception) -> str | None:
         """Why a deletion is to be tried again; None for what never will be done, which is entered as left."""
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"] if isinstance(error, ClientError) else 500
-        if status in (401, 403):
+        if not_allowed(error):
             self.found.left.append(Left(made.resource, f"{error_told(error)}; give these credentials that permission"))
             return None
         return error_told(error)
@@ -198,7 +198,7 @@ class Cleaner:
             yield from list(BY_KIND[kind].find(client, intention))
         except ClientError as error:
             # What it would have been made of is not there: then neither is it.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (401, 403) or "NotFound" not in str(error):
+            if not_allowed(error) or "NotFound" not in str(error):
                 self.found.gaps.append(f"a {kind} that was perhaps made: {error_told(error)}")
         except (BotoCoreError, DrillError) as error:
             self.found.gaps.append(f"a {kind} that was perhaps made: {error_told(error)}")

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from drills.accounts_file import ALL_ROLES
 from drills.deeds import Done
+from drills.deleters import OF_A_KIND
 from drills.guard_rules import Resource
+from drills.intentions import Told
 from drills.rehearsal import Permission
 
 DELETING: Mapping[str, tuple[str, ...]] = {
@@ -72,6 +74,36 @@ SWEEPING = (
 )
 """To prove that nothing is left, everything is listed: these know no narrower resource than all of them."""
 OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload")
+
+
+LOCKING, BYPASSING = "s3:PutBucketObjectLockConfiguration", "s3:BypassGovernanceRetention"
+
+
+FINDING: Mapping[str, tuple[str, ...]] = {
+    "backup": ("dynamodb:ListBackups",),
+    "event source mapping": ("lambda:ListEventSourceMappings",),
+    "queue": ("sqs:GetQueueAttributes",),
+}
+"""What finding needs that a drill that was killed was perhaps about to make, and telling its age."""
+
+
+def cleaning_by_record(told: Told) -> frozenset[Permission]:
+    """The permissions that deleting everything needs that a drill made or was about to make, by its record."""
+    made = [(one.account, one.resource) for one in told.made.values()]
+    made += [(one.account, resource) for one in told.uncertain for resource in one.makes]
+    # What only the answer would have named has no name to narrow by.
+    unnamed = [(one.account, OF_A_KIND.get((one.service, one.operation))) for one in told.uncertain]
+    made += [(account, Resource(kind, account, "*", "*")) for account, kind in unnamed if kind is not None]
+    done = [Done("make", role, there) for account, there in made if (role := told.header.role_of(account)) is not None]
+    found = {Permission(one.role, action, "*") for one in done for action in FINDING.get(one.resource.kind, ())}
+    buckets = (one for one in done if one.resource.kind == "bucket")
+    bypassed = {Permission(one.role, BYPASSING, f"{_arn(one.resource)}/*") for one in buckets}
+    return cleaning(done) | found | bypassed
+
+
+def bypassing(called: Iterable[Permission]) -> frozenset[Permission]:
+    """What deleting versions that Object Lock holds in GOVERNANCE mode needs, where a drill locks buckets."""
+    return frozenset(Permission(one.role, BYPASSING, f"{one.resource}/*") for one in called if one.action == LOCKING)
 
 
 def cleaning(done: Iterable[Done]) -> frozenset[Permission]:

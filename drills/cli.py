@@ -108,8 +108,9 @@ def run(
     A SCENARIO is a name, or name:variant for one of its variants.
     """
     from drills.running import run_drill
-    from drills.sandbox_cli import approval
+    from drills.sandbox_cli import approval, check_approval
 
+    check_approval(on, approve)
     with _progress() as progress:
         report, folder = run_drill(
             scenarios,
@@ -276,8 +277,10 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
 
 
 def _crashed(error: Exception) -> int:
+    from drills.redaction import text_of_a_crash
+
     with tempfile.NamedTemporaryFile("w", prefix="drills-", suffix=".txt", delete=False, encoding="utf-8") as file:
-        file.writelines(traceback.format_exception(error))
-    reason = str(error).partition("\n")[0]
+        file.write(text_of_a_crash("".join(traceback.format_exception(error))))
+    reason = text_of_a_crash(str(error)).partition("\n")[0]
     click.echo(f"error: drills broke: {type(error).__name__}: {reason}\nThe details are in {file.name}", err=True)
     return BROKE

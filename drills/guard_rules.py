@@ -475,3 +475,6 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "log group": _of_log_group,
     "scalable target": _of_scaling,
 }
+
+UNTAGGED = frozenset({"alias", "backup", "event source mapping", "log group", "scalable target"})
+"""Kinds whose tags are not looked at: they have none, or come and go with what they belong to."""

@@ -28,7 +28,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from drills.errors import EvidenceError, UsageError
-from drills.guard_rules import Resource
+from drills.guard_rules import UNTAGGED, Resource
 from drills.history import canonical
 from drills.model import JSON, Account, AccountRole
 from drills.redaction import MASK, SECRET_KEYS
@@ -302,10 +302,8 @@ def _enter(told: Told, open_calls: dict[int, Intention], entry: Mapping[str, Any
 def _remember(told: Told, intention: Intention, resources: Sequence[Resource], *, tagged: bool) -> None:
     for one in resources:
         known = told.made.get(one)
-        made = Made(
-            one, intention.account, intention.region, tagged or (known is not None and known.tagged), intention.at
-        )
-        told.made[one] = made
+        carries = (tagged or (known is not None and known.tagged)) and one.kind not in UNTAGGED
+        told.made[one] = Made(one, intention.account, intention.region, carries, intention.at)
 
 
 def _resources(told: Sequence[Sequence[str]]) -> tuple[Resource, ...]:

@@ -73,20 +73,28 @@ def _covering(resources: set[str]) -> set[str]:
     }
 
 
-def narrowing(needed: Iterable[Permission], prefix: str, role: AccountRole, down: str | None = None) -> str:
+def narrowing(
+    needed: Iterable[Permission],
+    prefix: str,
+    role: AccountRole,
+    down: str | None = None,
+    *,
+    whole_services: bool = True,
+) -> str:
     """The session policy of one account role in one scenario: the drill's services, on what its names begin with.
 
-    What AWS names by ids of its own, and what has no resource, is allowed by its very actions. ``down``: a region in
-    which everything is denied. Raises UsageError where AWS's limit does not hold it.
+    What AWS names by ids of its own, and what has no resource, is allowed by its very actions; so is everything
+    without ``whole_services``. ``down``: a region in which everything is denied. Raises UsageError where AWS's limit
+    does not hold it.
     """
-    services: set[str] = set()
+    own: set[str] = set()
     resources: set[str] = set()
     elsewhere: set[str] = set(OF_SAFETY)
     for one in needed:
         if one.role != role:
             continue
         if prefix in one.resource:
-            services.add(one.action.partition(":")[0])
+            own.add(f"{one.action.partition(':')[0]}:*" if whole_services else one.action)
             resources.add(_anywhere(generalised(one.resource, prefix, prefix)))
         else:
             elsewhere.add(one.action)
@@ -95,7 +103,7 @@ def narrowing(needed: Iterable[Permission], prefix: str, role: AccountRole, down
             {"Effect": "Allow", "Action": sorted(shorten(elsewhere)), "Resource": "*"},
         ]
         if resources:
-            allowed = sorted(f"{service}:*" for service in services)
+            allowed = sorted(own if whole_services else shorten(own))
             statements.insert(0, {"Effect": "Allow", "Action": allowed, "Resource": sorted(_covering(resources))})
         if down is not None:
             condition = {"StringEquals": {"aws:RequestedRegion": down}}

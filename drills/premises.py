@@ -16,15 +16,18 @@ from drills.workload import Sent, StoreWorkload
 
 
 def workload_finding(store: str, sent: Sent) -> Finding:
-    """Whether most of what the workload sent was acknowledged. Without acknowledged writes no loss can be measured."""
-    proves = 2 * sent.acknowledged >= sent.due
+    """Whether most of what the workload sent was acknowledged. Without acknowledged writes no loss can be measured.
+
+    Writes of a kind that is not allowed at all are never among those that are lost: what they would tell is missing.
+    """
+    proves = 2 * sent.acknowledged >= sent.due and not sent.forbidden
     return Finding(
         check="workload",
         verdict="pass" if proves else "unknown",
         subject=store,
         expected="at least half of the writes acknowledged",
         observed=f"{sent.acknowledged:,} of {sent.due:,} acknowledged, {sent.rejected:,} rejected, "
-        f"{sent.unanswered:,} without an answer",
+        f"{sent.unanswered:,} without an answer" + (f"; not allowed: {sent.forbidden}" if sent.forbidden else ""),
         records_covered=sent.due,
     )
 

@@ -6,8 +6,9 @@ Source of the forms: IAM user guide, IAM identifiers; Signature Version 4, query
 from __future__ import annotations
 
 import logging
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,8 +30,30 @@ _FORMS = (
     re.compile(r"(?i)(?<=<sessiontoken>)[^<]+|(?<=<secretaccesskey>)[^<]+"),
     re.compile(r"(?i)(?<=aws_secret_access_key=)\S+|(?<=aws_session_token=)\S+"),
 )
+_PAIR = re.compile(
+    r"""(?ix)
+    (?P<name> [\"']? \b (?: aws[_-]? )? (?: secret[_-]?access[_-]?key | session[_-]?token | security[_-]?token
+        | master[_-]?user[_-]?password | password | passwd | token[_-]?code | client[_-]?secret ) \b [\"']?
+        \s* [:=] \s* )
+    (?: (?P<quote>[\"']) (?: \\. | (?!(?P=quote)). )* (?P=quote) | [^\s"',;})\]]+ )
+    """
+)
+"""A secret beside its name, as reprs, JSON, connection strings and keyword arguments write it."""
+_IN_URL = re.compile(r"(?<=://)([^\s:/@]+):[^\s/@]+(?=@)")
+_LEARNED: set[str] = set()
+"""Every secret that any part of this process learned of."""
 LOUD = ("botocore", "boto3", "s3transfer", "urllib3")
 """Their debug messages hold whole requests and answers, credentials included."""
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
+
+
+def learn(*secrets: str | None) -> None:
+    """A text of a crash never quotes these."""
+    _LEARNED.update(_long(secrets))
+
+
+def _long(secrets: Iterable[str | None]) -> set[str]:
+    return {secret for secret in secrets if secret and len(secret) >= 16}
 
 
 class Redaction:
@@ -41,7 +64,8 @@ class Redaction:
 
     def learn(self, *secrets: str | None) -> None:
         """From now on these are masked wherever they stand. What is short would mask innocent text and is ignored."""
-        self._known |= {secret for secret in secrets if secret and len(secret) >= 16}
+        self._known |= _long(secrets)
+        _LEARNED.update(_long(secrets))
 
     def text(self, text: str) -> str:
         for secret in self._known:
@@ -69,6 +93,18 @@ class Redaction:
         return self.value(item)
 
 
+def text_of_a_crash(text: str) -> str:
+    """A text of which nobody knows what is in it, without any secret: a traceback, an unexpected error's message.
+
+    Masked are the known forms, whatever this process learned or was given in its environment, passwords in URLs, and
+    every value beside a secret's name, which in a history could be a record's own.
+    """
+    redaction = Redaction()
+    redaction.learn(*_LEARNED, *(os.environ.get(name) for name in _SECRET_VARIABLES))
+    text = _IN_URL.sub(rf"\1:{MASK}", redaction.text(text))
+    return _PAIR.sub(lambda found: f"{found['name']}{found['quote'] or ''}{MASK}{found['quote'] or ''}", text)
+
+
 class RedactedHistory:
     """A history that takes no secrets."""
 
@@ -82,7 +118,10 @@ class RedactedHistory:
 
 def quiet_loggers() -> None:
     """Cap the loggers whose debug messages hold credentials, whatever level the root logger has."""
-    for name in LOUD:
-        logger = logging.getLogger(name)
+    children = [name for name in logging.root.manager.loggerDict if name.startswith(tuple(f"{one}." for one in LOUD))]
+    for logger in map(logging.getLogger, LOUD):
         if logger.getEffectiveLevel() < logging.INFO or logger.level == logging.NOTSET:
             logger.setLevel(logging.INFO)
+    for child in map(logging.getLogger, children):
+        if logging.NOTSET < child.level < logging.INFO:
+            child.setLevel(logging.INFO)

@@ -12,13 +12,15 @@ from datetime import datetime
 from pathlib import Path
 
 from drills.clean_up import Ask, CleanUp, Progress, clean_up
+from drills.cleaning_permissions import cleaning_by_record
 from drills.clock import Clock
 from drills.errors import ConfigurationError, UsageError
 from drills.history import Event, History
-from drills.intentions import Header, Intentions
+from drills.intentions import Header, Intentions, Told
 from drills.judge import judge
 from drills.keeping import as_remark
 from drills.model import AccountRole, Report
+from drills.permissions import narrowing
 from drills.report import write_all
 from drills.safety import is_the_account
 from drills.sandbox_file import SandboxFile, read_sandbox
@@ -41,7 +43,7 @@ def cleaned_up(folder: Path, clock: Clock, progress: Progress, file: Path | None
     """
     record, told_so_far = Intentions.go_on(folder)
     with record:
-        ask = asking(record.header, file)
+        ask = asking(record.header, file, told_so_far)
         thorough = record.header.endpoint_url is not None
         return clean_up(record, told_so_far, ask, clock, progress, thorough=thorough)
 
@@ -50,7 +52,7 @@ def resume(folder: Path, clock: Clock, progress: Progress, file: Path | None = N
     """Bring a drill to its end: clean up after it, judge what there is, write its report. Raises as cleaned_up does."""
     record, told_so_far = Intentions.go_on(folder)
     with record:
-        ask = asking(record.header, file)
+        ask = asking(record.header, file, told_so_far)
         history, events = History.go_on(folder)
         with history:
             how_far = [_tell(history, events, label, clock.now()) for label in _interrupted(events)]
@@ -94,8 +96,11 @@ def _end(history: History, events: Sequence[Event], found: CleanUp, at: datetime
     history.append("drill.ended", at)
 
 
-def asking(header: Header, file: Path | None) -> Ask:
-    """Clients of the drill's accounts, proved to be these. Raises UsageError where the file leads somewhere else."""
+def asking(header: Header, file: Path | None, told: Told | None = None) -> Ask:
+    """Clients of the drill's accounts, proved to be these. Raises UsageError where the file leads somewhere else.
+
+    With what the drill's record told, their sessions are narrowed to deleting what it names.
+    """
     path = Path(header.provider) if file is None else file
     try:
         given = read_sandbox(path)
@@ -105,11 +110,14 @@ def asking(header: Header, file: Path | None) -> Ask:
         raise UsageError(f"{error}. Give the provider file of the drill with --on. Nothing was done.") from None
     _same_place(header, given)
     sessions = Sessions(given.file, given.accounts.accesses, given.endpoint_url)
+    needed = cleaning_by_record(told) if told is not None else frozenset()
+    prefix = f"{given.prefix}-{header.drill_id[-5:]}"
     made: dict[AccountRole, object] = {}
 
     def ask(service: str, role: AccountRole, region: str) -> object:
         if role not in made:
-            made[role] = sessions.session(role, header.accounts[role].region)
+            policy = narrowing(needed, prefix, role, whole_services=False) if needed else None
+            made[role] = sessions.session(role, header.accounts[role].region, policy=policy)
         return sessions.client(made[role], service, region)  # type: ignore[arg-type]
 
     for role, account in header.accounts.items():

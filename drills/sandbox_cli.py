@@ -27,6 +27,17 @@ def told_plan(plan: Plan, permissions: bool) -> Iterable[str]:
     return plan.describe() if planned is None else planned.describe()
 
 
+def check_approval(on: str, digest: str | None) -> None:
+    """Raises UsageError for an approval of what needs none: whoever gave it expected real accounts."""
+    from drills.errors import UsageError
+
+    if on == "simulated" and digest is not None:
+        raise UsageError(
+            f"--approve {digest}: expected a provider file with --on beside it, found a drill in the simulated AWS, "
+            "which needs no approval. Add --on FILE, or leave --approve out. Nothing was done."
+        )
+
+
 def approval(digest: str | None) -> Callable[[SandboxPlan], None]:
     """How a plan is approved: by its digest, or by typing the production account's id at a terminal."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import drills
-from drills.cleaning_permissions import cleaning
+from drills.cleaning_permissions import bypassing, cleaning
 from drills.deeds import Done
 from drills.durations import written
 from drills.engine import Plan
@@ -21,6 +21,7 @@ from drills.errors import UsageError
 from drills.history import canonical
 from drills.model import JSON, AccountRole
 from drills.permissions import narrowing, to_attach
+from drills.planned_calls import PlannedCalls, deleting
 from drills.prices import AS_OF, Cost, cost
 from drills.providers.sandbox import SandboxProvider
 from drills.rehearsal import MOST_RECORDS, Permission, Rehearsed, rehearse
@@ -64,7 +65,17 @@ class SandboxPlan:
     @property
     def needed(self) -> frozenset[Permission]:
         """All that the drill's calls need, and what cleaning up after it does."""
-        return self.called | cleaning(done for one in self.rehearsed for done in one.done)
+        return self.called | self._cleaning
+
+    @property
+    def _cleaning(self) -> frozenset[Permission]:
+        return cleaning(done for one in self.rehearsed for done in one.done) | bypassing(self.called)
+
+    def planned_calls(self) -> PlannedCalls:
+        """The calls that the drill may send, and what cleaning up after it may."""
+        rehearsed = frozenset(call for one in self.rehearsed for call in one.calls)
+        cleaned = deleting((one.role, one.action) for one in self._cleaning)
+        return PlannedCalls(f"the plan {self.digest}", rehearsed | cleaned)
 
     def permissions(self) -> Mapping[AccountRole, Mapping[str, Any]]:
         """The IAM policy that each account role's credentials need, as JSON documents."""
@@ -202,6 +213,7 @@ def sandbox_plan(plan: Plan, provider: SandboxProvider) -> SandboxPlan:
     """Rehearse a plan. Calls nothing in the accounts."""
     planned = SandboxPlan(plan, provider, rehearse(plan))
     provider.narrow = planned.session_policy
+    provider.planned = planned.planned_calls()
     return planned
 
 

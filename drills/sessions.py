@@ -23,9 +23,15 @@ from botocore.exceptions import ProfileNotFound
 from drills.accounts_file import Access
 from drills.errors import UsageError
 from drills.model import AccountRole
+from drills.redaction import learn, quiet_loggers
 from drills.suggestions import did_you_mean
 
 SESSION_NAME = "drills"
+NEEDED_BY_HEAD = {
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject, or s3:GetObjectVersion where a version is named",
+}
+"""Source: S3 API reference, HeadBucket and HeadObject, Permissions."""
 RETRIES = {"mode": "standard", "total_max_attempts": 6}
 
 
@@ -33,6 +39,7 @@ class Sessions:
     """Makes sessions for account roles and clients of them. Nothing is called until a client is used."""
 
     def __init__(self, file: str, accesses: Mapping[AccountRole, Access], endpoint_url: str | None) -> None:
+        quiet_loggers()
         self._file = file
         self._accesses = accesses
         self._endpoint_url = endpoint_url
@@ -52,13 +59,16 @@ class Sessions:
         return boto3.Session(botocore_session=base, region_name=region)
 
     def client(self, session: boto3.Session, service: str, region: str) -> Any:
-        return session.client(  # type: ignore[call-overload]
+        client = session.client(  # type: ignore[call-overload]
             service, region_name=region, endpoint_url=self._endpoint_url, config=self._config()
         )
+        client.meta.events.register("after-call.s3", _say_what_is_needed, unique_id="drills-needed")
+        return client
 
     def _base(self, role: AccountRole, access: Access) -> botocore.session.Session:
         base = botocore.session.Session(profile=access.profile)
         base.register_component("data_loader", self._loader)
+        _learn_from(base)
         try:
             base.get_scoped_config()
         except ProfileNotFound:
@@ -96,12 +106,32 @@ class Sessions:
         session = botocore.session.Session()
         session.register_component("data_loader", self._loader)
         session.register_component("credential_provider", CredentialResolver([_Assumed(fetcher)]))
+        _learn_from(session)
         return session
 
     def _config(self) -> Config:
         # An endpoint of the user's own has one name; account ids and buckets are not put before it.
         own = {"account_id_endpoint_mode": "disabled", "s3": {"addressing_style": "path"}}
         return Config(retries=RETRIES, **(own if self._endpoint_url else {}))  # type: ignore[arg-type]
+
+
+def _say_what_is_needed(parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    """An answer to HEAD has no body, and so says nothing of what is missing."""
+    error = parsed.get("Error", {})
+    if error.get("Code") == "403" and model.name in NEEDED_BY_HEAD:
+        error["Message"] = f"Forbidden, without a reason: {model.name} needs {NEEDED_BY_HEAD[model.name]}"
+
+
+def _learn_from(session: botocore.session.Session) -> None:
+    """Whatever credentials a request is signed with are secrets that no crash may quote from now on."""
+
+    def signing(**_: Any) -> None:
+        credentials = session.get_credentials()
+        if credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            learn(frozen.secret_key, frozen.token)
+
+    session.register("request-created", signing)
 
 
 class _Assumed(CredentialProvider):

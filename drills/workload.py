@@ -15,6 +15,7 @@ from drills.clock import Clock, microseconds
 from drills.ledger import Ledger
 from drills.live_keys import LiveKeys
 from drills.model import Location, Reference, Write, WriteKind
+from drills.not_allowed import not_allowed
 from drills.records import RecordMaker, make_records
 from drills.references import key_names
 from drills.referring import Names, Referring
@@ -35,6 +36,8 @@ class Sent:
     acknowledged: int = 0
     rejected: int = 0
     unanswered: int = 0
+    forbidden: str = ""
+    """AWS's words for the first write that it refused for want of permission."""
 
 
 class StoreWorkload:
@@ -100,6 +103,8 @@ class StoreWorkload:
         except Exception as error:  # noqa: BLE001 - whatever a client raises, the write may have arrived.
             if _rejected(error):
                 self.sent.rejected += 1
+                if not_allowed(error):
+                    self.sent.forbidden = self.sent.forbidden or str(error)
                 if choice == "insert" and self.names is not None:
                     self.names.gone.update(key_names(write.key))
             else:

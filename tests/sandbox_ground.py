@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import socket
@@ -11,7 +12,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,13 +57,37 @@ endpoint_url: URL
 SECRET = "a-secret-that-nothing-may-quote-anywhere"
 
 
+Trouble = Callable[[str, str], "bytes | None"]
+"""By the operation and the protocol's content type: an HTTP answer instead of the server's, ``RESET`` or ``LOST``, or
+None where the call goes through."""
+RESET = b"reset"
+"""The connection is closed before the call reaches the server."""
+LOST = b"lost"
+"""The server carries the call out, and the connection is closed before its answer."""
+
+
+def refusal(status: int, code: str, message: str, content_type: str) -> bytes:
+    """An error in the words of the service's protocol, status line first."""
+    if "json" in content_type:
+        body = json.dumps({"__type": f"com.amazonaws#{code}", "message": message}).encode()
+    else:
+        error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        body = f"<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>".encode()
+    head = f"HTTP/1.1 {status} Refused\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
 @dataclass
 class Ground:
-    """What a test needs of the accounts behind the endpoint. ``calls``: what reached the server, in order."""
+    """What a test needs of the accounts behind the endpoint.
+
+    ``calls``: what reached the proxy before the server, in order. ``troubles``: what answers instead, if anything.
+    """
 
     folder: Path
     url: str
     calls: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
 
     @property
     def writes(self) -> list[str]:
@@ -123,9 +148,10 @@ def sandbox_ground(folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> 
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
     monkeypatch.chdir(folder)
-    with counting(moto) as (url, calls):
+    troubles: list[Trouble] = []
+    with counting(moto, troubles) as (url, calls):
         monkeypatch.setenv("DRILLS_TEST_MOTO", moto)
-        yield Ground(folder, url, calls)
+        yield Ground(folder, url, calls, troubles)
 
 
 @contextmanager
@@ -160,20 +186,32 @@ def _answers(url: str, server: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def counting(behind: str) -> Iterator[tuple[str, list[str]]]:
-    """A server that passes everything on and notes the operation of each call."""
+def counting(behind: str, troubles: Sequence[Trouble] = ()) -> Iterator[tuple[str, list[str]]]:
+    """A server that passes everything on but what meets trouble, and notes the operation of each call."""
     calls: list[str] = []
 
     class Passing(BaseHTTPRequestHandler):
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            calls.append(_operation(self.command, self.path, dict(self.headers), body))
+            operation = _operation(self.command, self.path, dict(self.headers), body)
+            calls.append(operation)
+            content_type = self.headers.get("Content-Type") or "text/xml"
+            content_type = content_type if "json" in content_type else "text/xml"
+            met = next(filter(None, (trouble(operation, content_type) for trouble in list(troubles))), None)
+            if met is not None and met != LOST:
+                self.wfile.write(b"" if met == RESET else met)
+                self.close_connection = True
+                return
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             connection = http.client.HTTPConnection(urlsplit(behind).netloc, timeout=60)
             connection.request(self.command, self.path, body or None, headers)
             answer = connection.getresponse()
-            self._answer(answer.status, answer.headers, answer.read())
+            content = answer.read()
             connection.close()
+            if met == LOST:
+                self.close_connection = True
+                return
+            self._answer(answer.status, answer.headers, content)
 
         def _answer(self, status: int, headers: Any, body: bytes) -> None:
             self.send_response_only(status)

@@ -133,6 +133,14 @@ def test_a_drill_that_broke(drills: Drills, capsys: pytest.CaptureFixture[str]) 
     assert "report.html" in capsys.readouterr().out
 
 
+def test_an_approval_of_a_simulated_drill_is_refused(drills: Drills, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("run", "--approve", "some-digest") == 2
+    error = capsys.readouterr().err
+    assert "--approve some-digest: expected a provider file with --on beside it" in error
+    assert "Nothing was done." in error
+    assert "failing" not in error
+
+
 def test_errors_on_purpose_have_their_code_and_no_traceback(drills: Drills, capsys: pytest.CaptureFixture[str]) -> None:
     drills.error = UsageError("shop.yaml:3:4: no")
     assert exit_code("run") == 2

@@ -25,11 +25,12 @@ from drills.keeping import Keeping, as_remark, keep
 from drills.model import JSON, Account, AccountRole, Estate, Grade, Location, ProductionSize
 from drills.own_accounts import told
 from drills.permissions import DENY_ALL
+from drills.planned_calls import PlannedCalls
 from drills.providers.calls import tell_of_calls
 from drills.providers.capabilities import CAPABILITIES, OF_MOTO
 from drills.providers.interface import Call, ModelledDuration
 from drills.providers.real_time import RealTime
-from drills.redaction import Redaction, quiet_loggers
+from drills.redaction import Redaction
 from drills.sandbox_file import SandboxFile
 from drills.sessions import Sessions
 from drills.stopping import StoppingClock
@@ -56,6 +57,8 @@ class SandboxProvider:
         self.redaction = Redaction()
         self.narrow: Narrow | None = None
         """How the sessions of the drill are narrowed; None before it is planned."""
+        self.planned: PlannedCalls | None = None
+        """The calls that the drill may send; None before it is planned."""
         self.keeping: Keeping | None = None
         """The record of the drill that is running, and what stops it."""
         self._clock = clock or WallClock()
@@ -75,7 +78,6 @@ class SandboxProvider:
 
     def check(self, estate: Estate) -> None:
         """Prove the accounts safe. Raises UsageError where one is not; changes nothing."""
-        quiet_loggers()
         sessions = Sessions(self.given.file, self.given.accounts.accesses, self.given.endpoint_url)
         made: dict[AccountRole, boto3.Session] = {}
 
@@ -91,7 +93,7 @@ class SandboxProvider:
     def open(self, estate: Estate, seed: int) -> Iterator[SandboxWorld]:
         policies = "sts.session_policies" in self.capabilities
         clock = RealTime(self._clock, self._running)
-        world = SandboxWorld(self.given, estate, clock, self.redaction, self.narrow, denies=policies)
+        world = SandboxWorld(self.given, estate, clock, self.redaction, self.narrow, self.planned, denies=policies)
         if self.keeping is not None:
             world.kept(self.keeping)
         try:
@@ -125,15 +127,16 @@ class SandboxWorld:
         clock: RealTime,
         redaction: Redaction,
         narrow: Narrow | None = None,
+        planned: PlannedCalls | None = None,
         *,
         denies: bool = True,
     ) -> None:
-        quiet_loggers()
         self.clock = clock
         self._given = given
         self._estate = estate
         self._redaction = redaction
         self._narrow = narrow
+        self._planned = planned
         self._denies = denies
         self._make = Sessions(given.file, given.accounts.accesses, given.endpoint_url)
         self._sessions: dict[AccountRole, boto3.Session] = {}
@@ -153,6 +156,8 @@ class SandboxWorld:
             client = self._make.client(self._session(role), service, region)
             self._barriers.watch(client, account.id, self._refused(role))
             self._deeds.watch(client, role, account.id)
+            if self._planned is not None:
+                self._planned.watch(client, role)
             self._clients[key] = client
         return self._clients[key]
 

@@ -132,7 +132,8 @@ def make_bucket(site: Site, at: Location, *, lock: bool = False) -> None:
         free = False
     if not free:
         raise ProtectionError(
-            f"{taken} It is left alone: if an earlier drill left it, delete it; else give the estate another name."
+            f"{taken} It is left alone: if an earlier drill left it, delete it; else give the estate another name, or, "
+            "where there is none, these credentials s3:ListBucket, by which S3 tells that."
         )
     # Older services than S3 itself take no tags when a bucket is made.
     s3.put_bucket_tagging(Bucket=at.name, Tagging={"TagSet": tag_list(site.tags)})

@@ -23,6 +23,9 @@ NOT_THERE = frozenset({"NoSuchBucket", "404", "NotFound"})
 NO_LOCK = frozenset({"ObjectLockConfigurationNotFoundError", "InvalidRequest"})
 LOCKED = frozenset({"AccessDenied", "InvalidRequest"})
 """What S3 says of a version that Object Lock holds."""
+NOT_AUTHORIZED = "not authorized to perform"
+"""Part of what S3 says of a version that these credentials may not delete. Source: S3 user guide, Troubleshoot access
+denied (403 Forbidden) errors, message formats."""
 NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """A key with such a character cannot stand in the XML of a request, and a carriage return would arrive as another key.
 Source: S3 user guide, Naming objects, XML related object key constraints."""
@@ -176,7 +179,7 @@ def _deleted_alone(s3: Any, bucket: str, entry: Mapping[str, str], more: Mapping
     try:
         s3.delete_object(Bucket=bucket, **entry, **more)
     except ClientError as error:
-        if error_code(error) not in LOCKED:
+        if error_code(error) not in LOCKED or NOT_AUTHORIZED in str(error):
             raise
         return False
     return True
@@ -191,6 +194,8 @@ def _delete_batch(
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}, **more)
         batch = []
         for error in answer.get("Errors", []):
+            if NOT_AUTHORIZED in str(error.get("Message")):
+                raise _denied(error)
             entry = {name: error[name] for name in ("Key", "VersionId") if error.get(name)}
             (held if error.get("Code") in LOCKED else batch).append(entry)
         if not batch:
@@ -200,6 +205,12 @@ def _delete_batch(
         f"bucket {bucket} refused to delete {len(batch)} objects {ROUNDS} times over; expected it to do so within "
         "minutes. Look at the request rate of its prefixes and try again."
     )
+
+
+def _denied(error: Mapping[str, Any]) -> ClientError:
+    """What a key was answered within a batch, as if it had been asked for alone."""
+    answer: Any = {"Error": dict(error), "ResponseMetadata": {"HTTPStatusCode": 403, "RetryAttempts": 0}}
+    return ClientError(answer, "DeleteObjects")
 
 
 # --- The end of a bucket -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox_ground import ACCOUNTS, FILE, PRODUCTION, RECOVERY, REGIONS, SECRET, Ground
+from tests.sandbox_ground import (
+    ACCOUNTS,
+    FILE,
+    PRODUCTION,
+    RECOVERY,
+    REGIONS,
+    RESET,
+    SECRET,
+    Ground,
+    Trouble,
+    refusal,
+)
 
 WHAT = ("bulk_erase", "--estate", "small.yaml", "--on", "sandbox.yaml", "--records", "12")
 NOTHING = "Nothing was done."
@@ -114,6 +126,46 @@ def test_a_changed_plan_is_not_run_and_says_what_changed(ground: Ground, capsys:
     assert not Path("reports").exists()
 
 
+SNEAKING = """
+from pathlib import Path
+from drills.scenario import Scenario
+
+
+def fail(incident):
+    incident.damage("all")
+    with Path("failures").open("a") as file:
+        file.write("x")
+    # Once for the plan, once for the plan that run makes again, and then for real.
+    if Path("failures").read_text() == "xxx":
+        for workload in incident._workloads.values():
+            workload.site.client("dynamodb", "production").update_time_to_live(
+                TableName=workload.at.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": "at"}
+            )
+
+
+scenario = Scenario(summary="A failure that does more than was planned.", fail=fail, respond_from="production")
+"""
+
+
+def test_a_call_that_the_plan_does_not_list_is_not_sent(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    ground.mark()
+    ground.estate()
+    ground.file()
+    (ground.folder / "scenarios").mkdir()
+    (ground.folder / "scenarios" / "sneaking.py").write_text(SNEAKING)
+    what = ("sneaking", *WHAT[1:])
+    digest, out = planned(ground, capsys, *what)
+    assert "UpdateTimeToLive" not in out
+    assert ground.drills("run", *what, "--approve", digest, "--out", "out") == 4
+    assert "UpdateTimeToLive" not in ground.calls
+    assert "BatchWriteItem" in ground.calls
+    (history,) = Path("out").glob("*/history.jsonl")
+    told = f"dynamodb UpdateTimeToLive as production: expected a call that the plan {digest} lists, found one that"
+    assert told in history.read_text()
+    assert told in capsys.readouterr().err
+    assert tables(ground) == []
+
+
 def test_without_a_terminal_it_is_not_run(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     ground.mark()
     ground.estate()
@@ -155,3 +207,58 @@ def test_a_plan_over_a_limit_is_not_run(
     assert limit.partition(":")[0] in error
     assert word in error
     assert ground.writes == []
+
+
+def test_the_policies_to_attach_are_printed_and_nothing_is_asked(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground.estate()
+    ground.file()
+    assert ground.drills("plan", *WHAT, "--permissions") == 0
+    policies = json.loads(capsys.readouterr().out)
+    assert policies.keys() == set(ACCOUNTS)
+    actions = {role: [one for each in told["Statement"] for one in each["Action"]] for role, told in policies.items()}
+    assert "dynamodb:RestoreTableFromBackup" in actions["production"]
+    assert "dynamodb:RestoreTableFromBackup" not in actions["vault"]
+    assert [one for of in actions.values() for one in of if "*" in one] == []
+    assert set(ground.calls) <= {"GetMotoPage"}
+
+
+def troubled(seed: int, rate: float) -> Trouble:
+    """Throttled, failing and unreachable by turns, for that share of calls; seeded."""
+    rng = random.Random(seed)
+
+    def met(operation: str, content_type: str) -> bytes | None:
+        if operation == "GetMotoPage" or rng.random() >= rate:
+            return None
+        return rng.choice(
+            [
+                refusal(400, "ThrottlingException", "Rate exceeded", content_type),
+                refusal(503, "ServiceUnavailable", "Try again", content_type),
+                refusal(500, "InternalServerError", "It failed", content_type),
+                RESET,
+            ]
+        )
+
+    return met
+
+
+def test_with_faults_at_three_calls_in_ten_the_verdict_is_the_same_and_nothing_is_lost(
+    ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As often as it takes; how long one waits between is not what is looked at.
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
+    monkeypatch.setattr("drills.sessions.RETRIES", {"mode": "standard", "total_max_attempts": 12})
+    ground.mark()
+    ground.estate()
+    ground.file()
+    digest, _ = planned(ground, capsys)
+    ground.troubles.append(troubled(7, 0.3))
+    assert ground.drills("run", *WHAT, "--approve", digest, "--out", "out") == 0, capsys.readouterr().err
+    (path,) = Path("out").glob("*/report.json")
+    told = json.loads(path.read_text())
+    (cell,) = told["cells"]
+    assert cell["verdict"] == "pass"
+    assert not_passed(cell["attempts"][0]["findings"]) == {}
+    assert not_passed(told["findings"]) == {}
+    assert tables(ground) == []

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from drills.intentions import FILE
+from drills.prices import PER_CALL
 from tests.sandbox_ground import ACCOUNTS, REGIONS, Ground
 from tests.sandbox_ground import FILE as PROVIDER_FILE
 
@@ -88,7 +89,7 @@ def test_a_killed_drill_is_brought_to_its_end(
     assert ground.drills("resume", str(folder)) == 5
 
 
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stop file", "alarm", "time limit"])
+@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stop file", "alarm", "time limit", "cost limit"])
 def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(
     how: str, ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,8 @@ def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(
             (folder / "stop").touch()
         elif how == "alarm":
             alarm(ground, "ALARM")
+        elif how == "cost limit":
+            monkeypatch.setitem(PER_CALL, ("dynamodb", "PutItem"), 100.0)
         else:
             later = SimpleNamespace(time=lambda: 1e12, monotonic=time.monotonic)
             monkeypatch.setattr("drills.stopping.time", later)
@@ -112,7 +115,7 @@ def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(
     code = ground.drills("run", *WHAT, "--approve", digest, "--out", "out")
     assert code == 5, capsys.readouterr().err
     reason = {"alarm": "alarm halt is in ALARM", "time limit": "time limit of 43,200 s"}.get(how, how)
-    reason = "Ctrl-C" if how == "SIGINT" else reason
+    reason = {"SIGINT": "Ctrl-C", "cost limit": "USD; the limit is 25.00 USD"}.get(how, reason)
     (finding,) = [one for one in report_in(drill_in(ground))["findings"] if one["check"] == "drill"]
     assert reason in finding["observed"]
     assert finding["verdict"] == "unknown"

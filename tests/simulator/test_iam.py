@@ -479,3 +479,13 @@ def test_a_missing_key_never_holds_and_nothing_crashes(operator: str, wanted: st
     assert held in ((True, False, None) if found is not None else (False,))
     if found is None:
         assert hold({f"{operator}IfExists": {"aws:Key": wanted}}, keys) is True
+
+
+def test_a_policy_may_name_jobs_of_s3_and_no_bucket_in_a_region(aws: SimulatedAWS) -> None:
+    iam = aws.session(ONE, REGION).client("iam")
+    for resource, code in ((f"arn:aws:s3:{REGION}:{ONE}:job/*", ""), (f"arn:aws:s3:{REGION}:{ONE}:b/*", "Malformed")):
+        given: Any = {"PolicyName": "jobs", "PolicyDocument": document(allow("s3:DescribeJob", resource))}
+        if code:
+            assert code_of(iam.create_policy, **given).startswith(code)
+        else:
+            iam.create_policy(**given)

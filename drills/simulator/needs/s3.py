@@ -78,15 +78,6 @@ HEADER_KEYS = (
     "x-amz-copy-source",
     "x-amz-metadata-directive",
 )
-CONTROL = ".s3-control."
-CONTROL_ACTIONS = {
-    "DeletePublicAccessBlock": "PutAccountPublicAccessBlock",
-    "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
-    "PutPublicAccessBlock": "PutAccountPublicAccessBlock",
-}
-JOB_IN_PATH = re.compile(r"/jobs/([^/]+)")
-ROLE_OF_JOB = re.compile(rb"<RoleArn>(.*?)</RoleArn>")
-ROLE_OF_RULES = re.compile(rb"<Role>(.*?)</Role>")
 CONTROL = "s3-control"
 CONTROL_ACTIONS = {
     "GetPublicAccessBlock": "GetAccountPublicAccessBlock",
@@ -130,6 +121,10 @@ def needs(request: Request) -> Iterator[Need]:
     if "versionId" in asked(request):
         name = OF_VERSION.get(name, name)
     yield Need(f"s3:{name}", _arn(request, bucket, key), keys)
+    if request.operation == "CreateBucket" and request.headers.get("x-amz-bucket-object-lock-enabled") == "true":
+        # Source: S3 API reference, CreateBucket, Permissions.
+        for extra in ("PutBucketObjectLockConfiguration", "PutBucketVersioning"):
+            yield Need(f"s3:{extra}", _arn(request, bucket, key), keys)
     if request.operation == "PutBucketReplication":
         yield from _passing(request, ROLE_OF_RULES, "s3.amazonaws.com")
     if request.operation in ("CopyObject", "UploadPartCopy"):

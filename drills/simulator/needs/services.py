@@ -77,6 +77,9 @@ def events(request: Request) -> Iterator[Need]:
 def cloudwatch(request: Request) -> Iterator[Need]:
     namespace = named(request, "Namespace")
     keys = {"cloudwatch:namespace": (namespace,) if namespace else None}
+    if tagged := named(request, "ResourceARN"):
+        yield Need(action(request), tagged, keys)
+        return
     given = parameters(request)
     alarms = [*listed(given.get("AlarmName")), *listed(given.get("AlarmNames"))]
     alarms += [value for name, value in given.items() if name.startswith("AlarmNames.member.")]

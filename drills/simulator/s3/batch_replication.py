@@ -7,14 +7,17 @@ Batch Operations jobs; S3 Control API reference, CreateJob, DescribeJob, ListJob
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from moto.iam.policy_validation import BaseIAMPolicyValidator
 from moto.moto_api._internal import mock_random
 
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.needs.need import asked
+from drills.simulator.replaced import Replacement
 from drills.simulator.request import Request, Response
 from drills.simulator.s3 import batch_manifests, changes, replication
 from drills.simulator.s3.batch_job import ENDED, Failure, Job, Task
@@ -28,6 +31,9 @@ PREPARING_SHARE = 0.5
 """Of the modelled time, how much passes before the first object is replicated (A)."""
 GB = 1e9
 LISTED = 1000
+
+_JOB = re.compile(r"arn:[\w-]+:s3:[^:]+:[^:]*:job/")
+_resource_format = BaseIAMPolicyValidator._validate_resource_format
 
 _jobs: dict[str, Job] = {}
 
@@ -230,3 +236,19 @@ OPERATIONS = {
     "s3:UpdateJobStatus": update_job_status,
     "s3:UpdateJobPriority": update_job_priority,
 }
+
+
+def resource_format(self: BaseIAMPolicyValidator, resource: str) -> None:
+    """A policy may name jobs, which lie in a region. Source: service authorization reference, Amazon S3."""
+    if not _JOB.match(resource):
+        _resource_format(self, resource)
+
+
+REPLACEMENTS = (
+    Replacement(
+        "moto.iam.policy_validation:BaseIAMPolicyValidator._validate_resource_format",
+        resource_format,
+        "moto refuses a policy that names jobs of S3, as their ARNs have a region",
+        digest="3640ce0c03cd",
+    ),
+)

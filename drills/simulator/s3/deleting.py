@@ -127,8 +127,10 @@ def _check_permitted(call: Call, key: str, identifier: str | None) -> None:
             raise access_denied()
         return
     keys = {**iam.keys_of(request, current().clock.now()), **need.keys}
-    if iam.denied(principal, need, keys) is not None:
-        raise access_denied()
+    if (why := iam.denied(principal, need, keys)) is not None:
+        raise access_denied(
+            f'User: {principal.arn} is not authorized to perform: {need.action} on resource: "{need.resource}" {why}'
+        )
 
 
 # --- The bucket ------------------------------------------------------------------------------------------------------

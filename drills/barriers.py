@@ -45,6 +45,12 @@ class Barriers:
         self.down: set[str] = set()
         self._buckets: dict[str, tuple[str, str]] = {}
 
+    def check(self, account: str, region: str) -> None:
+        """Raises EndpointConnectionError for a connection, which is no API call, to what is lost or down."""
+        if region in self.down or account in self.lost:
+            what = f"region {region} is down" if region in self.down else f"the account {account} is lost"
+            raise EndpointConnectionError(endpoint_url=f"a server of {account} in {region} ({what} in this drill)")
+
     def watch(self, client: Any, account: str, told: Told) -> None:
         """Refuse this client's calls that meet a barrier. ``told`` learns of those that no answer is made up for."""
         region = str(client.meta.region_name)

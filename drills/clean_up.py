@@ -17,9 +17,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.clock import Clock
-from drills.deleters import BY_KIND, DELETERS, MADE_BY_AWS, OF_A_KIND, Held, NotYet
+from drills.deleters import BY_KIND, DELETERS, MADE_BY_AWS, OF_A_KIND
+from drills.deleting import Held, NotYet
 from drills.errors import DrillError, ProtectionError
 from drills.guard import Guard
+from drills.guard_databases import BACKUP, CLUSTER_SNAPSHOT, COPIES, SNAPSHOT
 from drills.guard_rules import Resource, tags_of_resource
 from drills.intentions import Intention, Intentions, Made, Told
 from drills.model import AccountRole
@@ -32,8 +34,8 @@ LIMIT_SECONDS = 3600.0
 SKEW = timedelta(seconds=5)
 """How far this computer's clock and AWS's may differ, and what a moment in whole seconds leaves out."""
 NOWHERE = ("", "aws-global", "aws-cn-global", "aws-us-gov-global")
-PART_OF_ANOTHER = frozenset({"event source mapping", "scalable target"})
-"""Kinds that belong to a function or a table: where that is the drill's, so are they."""
+PART_OF_ANOTHER = frozenset({"event source mapping", "scalable target", BACKUP})
+"""Kinds that belong to a function, a table or a database: where that is the drill's, so are they."""
 Ask = Callable[[str, AccountRole, str], Any]
 """A client that nobody watches yet: the service, the account role, the region."""
 Progress = Callable[[str], None]
@@ -93,6 +95,16 @@ class Cleaner:
             self._clients[key] = client
         return self._clients[key]
 
+    def copied(self, there: Resource) -> bool:
+        """Whether a function of the drill's made it, so that it is in no record of its own."""
+        if there.kind not in (SNAPSHOT, CLUSTER_SNAPSHOT):
+            return False
+        return self._guard.copied(self.client("rds", there.account, there.region), there)
+
+    def _client_of(self, made: Made) -> Any:
+        there = made.resource
+        return self.client(BY_KIND[there.kind].service, made.account, there.region or made.region)
+
     def run(self, limit_seconds: float = LIMIT_SECONDS) -> CleanUp:
         """Delete what is there, round by round until all is gone or nothing more can be done."""
         for intention in self._uncertain:
@@ -102,8 +114,8 @@ class Cleaner:
         waiting = True
         while waiting:
             reasons = self._round(pending)
-            pending = list(reasons)
-            waiting = any(reasons.values()) and self._clock.now() < until
+            pending = list(reasons) or self._made_meanwhile()
+            waiting = bool(pending) and self._clock.now() < until
             if waiting:
                 self._progress(f"waiting for {len(pending)} resources, such as {pending[0].resource}")
                 self._clock.sleep(EVERY_SECONDS)
@@ -111,6 +123,12 @@ class Cleaner:
             why = reason or "it cannot be deleted"
             self.found.left.append(Left(made.resource, f"{why}; waited until {self._clock.now():%H:%M:%S} UTC"))
         return self.found
+
+    def _made_meanwhile(self) -> list[Made]:
+        """What functions made after it was looked for: one that ran when it was deleted ran to its end."""
+        left = {one.resource for one in self.found.left}
+        copies = [one for one in self.made.values() if one.resource.kind == COPIES and one.resource not in left]
+        return [one for one in copies if tags_of_resource(self._client_of(one), one.resource) is not None]
 
     def _in_order(self) -> list[Made]:
         """Kind by kind, and of one kind the newest first: replicas before what they were made from."""
@@ -123,17 +141,30 @@ class Cleaner:
     def _round(self, pending: Iterable[Made]) -> dict[Made, str]:
         """Try each once; returns what to try again, and why."""
         again: dict[Made, str] = {}
-        for made in pending:
+        waiting = dict.fromkeys(pending)
+        for made in list(waiting):
             try:
-                reason = self._try(made)
+                reason = self._waits_for(made, waiting) or self._try(made)
             except (ClientError, BotoCoreError) as error:
                 reason = self._excuse(made, error)
             except (Held, DrillError) as error:
                 self.found.left.append(Left(made.resource, str(error)))
+                del waiting[made]
                 continue
             if reason is not None:
                 again[made] = reason
+            else:
+                del waiting[made]
         return again
+
+    def _waits_for(self, made: Made, waiting: Iterable[Made]) -> str | None:
+        """What must be gone before it. Raises Held where that will not go."""
+        after = BY_KIND[made.resource.kind].after if made.resource.kind in BY_KIND else frozenset()
+        for one in self.found.left:
+            if one.resource.kind in after and one.resource.account == made.account:
+                raise Held(f"{one.resource} is left and may need it")
+        users = [one.resource for one in waiting if one.resource.kind in after and one.account == made.account]
+        return f"{users[0]} may need it and is not gone yet" if users else None
 
     def _excuse(self, made: Made, error: Exception) -> str | None:
         """Why a deletion is to be tried again; None for what never will be done, which is entered as left."""
@@ -147,7 +178,7 @@ class Cleaner:
         there, deleter = made.resource, BY_KIND.get(made.resource.kind)
         if deleter is None:
             raise Held("drills knows no way to delete this kind; delete it by hand")
-        client = self.client(deleter.service, made.account, there.region or made.region)
+        client = self._client_of(made)
         tags = tags_of_resource(client, there)
         if tags is None:
             return None

@@ -13,8 +13,11 @@ from typing import Any
 import jmespath  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills import guard_databases as databases
 from drills.clean_up import NOWHERE, Cleaner, CleanUp, Left
-from drills.deleters import BY_KIND, DELETERS, Deleter
+from drills.database_deleters import DATABASES_ALONE, of_databases
+from drills.deleters import BY_KIND, DELETERS
+from drills.deleting import Deleter
 from drills.errors import DrillError
 from drills.guard_rules import Resource, resource, tags_of_resource
 from drills.own_accounts import told
@@ -30,6 +33,7 @@ KIND_OF_ARN = {
     ("cloudwatch", "alarm"): "alarm",
     ("ssm", "parameter"): "parameter",
     ("kms", "key"): "key",
+    ("secretsmanager", "secret"): "secret",
 }
 Place = tuple[str, str]
 """An account id and a region."""
@@ -73,6 +77,8 @@ def _by_tag(cleaner: Cleaner, found: CleanUp, place: Place, thorough: bool) -> N
     except (ClientError, BotoCoreError, DrillError) as error:
         found.proof.append(f"by tag: no index in account {account}, {region} ({told(error)})")
     kinds = [one for one in DELETERS if one.listing and (thorough or not indexed or one.kind in NOT_INDEXED)]
+    if not of_databases(cleaner.made):
+        kinds = [one for one in kinds if one.service not in DATABASES_ALONE]
     for deleter in kinds:
         try:
             _listed(cleaner, found, deleter, place)
@@ -95,9 +101,14 @@ def _indexed(cleaner: Cleaner, place: Place) -> Iterator[Resource]:
 def _of_arn(arn: str, place: Place) -> Resource:
     _, _, service, _, _, rest = arn.split(":", 5)
     word = rest.replace(":", "/").partition("/")[0] if "/" in rest or ":" in rest else ""
+    if service == "rds":
+        return resource(databases.ANY, arn, *place)
     kind = KIND_OF_ARN.get((service, word))
     if kind is None:
         return Resource(f"{service} resource", *place, arn)
+    if kind == "secret":
+        # AWS puts six characters of its own behind a secret's name.
+        return Resource(kind, *place, rest.removeprefix("secret:").rpartition("-")[0])
     if kind == "parameter":
         # The slash that a name begins with is the one after the word; names without one look alike.
         return Resource(kind, *place, rest.removeprefix("parameter"))
@@ -130,6 +141,9 @@ def _carries(client: Any, cleaner: Cleaner, one: Resource) -> bool:
 
 def _enter(cleaner: Cleaner, found: CleanUp, one: Resource, place: Place) -> None:
     known = {each.resource for each in [*found.left, *found.going, *found.others]}
+    if cleaner.copied(one):
+        found.left.append(Left(one, "a function of the drill made it and it is not deleted yet; run this again"))
+        return
     bare = one._replace(name=one.name.lstrip("/"))
     if one in known or one in cleaner.made or bare in cleaner.made:
         # That it is gone, or why not, was asked of the resource itself; an index may be minutes behind.

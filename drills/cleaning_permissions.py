@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from drills import guard_databases as databases
 from drills.accounts_file import ALL_ROLES
+from drills.database_deleters import of_databases
 from drills.deeds import Done
 from drills.deleters import OF_A_KIND
 from drills.guard_rules import Resource
 from drills.intentions import Told
 from drills.rehearsal import Permission
+
+
+def _of_rds(*calls: str) -> tuple[str, ...]:
+    return (*(f"rds:{call}" for call in calls), "rds:ListTagsForResource")
+
 
 DELETING: Mapping[str, tuple[str, ...]] = {
     "table": (
@@ -59,6 +66,18 @@ DELETING: Mapping[str, tuple[str, ...]] = {
     "parameter": ("ssm:DeleteParameter", "ssm:GetParameter", "ssm:ListTagsForResource"),
     "key": ("kms:ScheduleKeyDeletion", "kms:DescribeKey", "kms:ListResourceTags"),
     "alias": ("kms:DeleteAlias", "kms:DescribeKey"),
+    "secret": ("secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret"),
+    databases.INSTANCE: _of_rds("DeleteDBInstance", "DescribeDBInstances", "ModifyDBInstance"),
+    databases.CLUSTER: _of_rds("DeleteDBCluster", "DescribeDBClusters", "ModifyDBCluster", "RemoveFromGlobalCluster"),
+    databases.GLOBAL: _of_rds(
+        "DeleteGlobalCluster", "DescribeGlobalClusters", "ModifyGlobalCluster", "RemoveFromGlobalCluster"
+    ),
+    databases.SNAPSHOT: _of_rds("DeleteDBSnapshot", "DescribeDBSnapshots"),
+    databases.CLUSTER_SNAPSHOT: _of_rds("DeleteDBClusterSnapshot", "DescribeDBClusterSnapshots"),
+    databases.BACKUP: _of_rds("DeleteDBInstanceAutomatedBackup", "DescribeDBInstanceAutomatedBackups"),
+    databases.KINDS["pg"]: _of_rds("DeleteDBParameterGroup"),
+    databases.KINDS["cluster-pg"]: _of_rds("DeleteDBClusterParameterGroup"),
+    databases.KINDS["og"]: _of_rds("DeleteOptionGroup"),
 }
 SWEEPING = (
     "cloudwatch:DescribeAlarms",
@@ -73,6 +92,19 @@ SWEEPING = (
     "tag:GetResources",
 )
 """To prove that nothing is left, everything is listed: these know no narrower resource than all of them."""
+SWEEPING_DATABASES = (
+    "rds:DescribeDBClusterParameterGroups",
+    "rds:DescribeDBClusterSnapshots",
+    "rds:DescribeDBClusters",
+    "rds:DescribeDBInstances",
+    "rds:DescribeDBParameterGroups",
+    "rds:DescribeDBSnapshots",
+    "rds:DescribeGlobalClusters",
+    "rds:ListTagsForResource",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:ListSecrets",
+)
+"""The same, after a drill that made databases."""
 OBJECTS = ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload")
 
 
@@ -83,6 +115,7 @@ FINDING: Mapping[str, tuple[str, ...]] = {
     "backup": ("dynamodb:ListBackups",),
     "event source mapping": ("lambda:ListEventSourceMappings",),
     "queue": ("sqs:GetQueueAttributes",),
+    databases.BACKUP: ("rds:DescribeDBInstanceAutomatedBackups",),
 }
 """What finding needs that a drill that was killed was perhaps about to make, and telling its age."""
 
@@ -109,11 +142,21 @@ def bypassing(called: Iterable[Permission]) -> frozenset[Permission]:
 def cleaning(done: Iterable[Done]) -> frozenset[Permission]:
     """The permissions that deleting everything needs that was made or restored."""
     made = [one for one in done if one.what != "destroy"]
-    sweeping = {Permission(role, action, "*") for role in ALL_ROLES for action in SWEEPING}
+    listed = [*SWEEPING, *(SWEEPING_DATABASES if of_databases(one.resource for one in made) else ())]
+    sweeping = {Permission(role, action, "*") for role in ALL_ROLES for action in listed}
+    if any(one.resource.kind == databases.BACKUP for one in made):
+        # Called where the replica is, about the instance that it is of.
+        made_instances = [one for one in made if one.resource.kind == databases.INSTANCE]
+        stop = "rds:StopDBInstanceAutomatedBackupsReplication"
+        sweeping |= {Permission(one.role, "rds:DescribeDBInstanceAutomatedBackups", "*") for one in made_instances}
+        sweeping |= {Permission(one.role, stop, _arn(one.resource)) for one in made_instances}
     return frozenset(sweeping | {permission for one in made for permission in _deleting(one)})
 
 
 def _deleting(one: Done) -> Iterable[Permission]:
+    if one.resource.kind == databases.COPIES:
+        yield from _deleting_copies(one)
+        return
     arn = _arn(one.resource)
     for action in DELETING.get(one.resource.kind, ()):
         yield Permission(one.role, action, arn)
@@ -122,8 +165,18 @@ def _deleting(one: Done) -> Iterable[Permission]:
             yield Permission(one.role, action, f"{arn}/*")
 
 
+def _deleting_copies(one: Done) -> Iterable[Permission]:
+    _, account, region, name = one.resource
+    for kind in (databases.SNAPSHOT, databases.CLUSTER_SNAPSHOT):
+        for action in DELETING[kind]:
+            snapshots = name.partition(" of ")[0]
+            yield Permission(one.role, action, databases.arn("aws", region, account, kind, snapshots))
+
+
 def _arn(resource: Resource) -> str:
     kind, account, region, name = resource
+    if kind in databases.WORDS:
+        return databases.arn("aws", region, account, kind, name)
     where = f"{region}:{account}"
     return {
         "table": f"arn:aws:dynamodb:{where}:table/{name}",
@@ -137,5 +190,6 @@ def _arn(resource: Resource) -> str:
         "alarm": f"arn:aws:cloudwatch:{where}:alarm:{name}",
         "parameter": f"arn:aws:ssm:{where}:parameter/{name.lstrip('/')}",
         "key": f"arn:aws:kms:{where}:key/{name}",
+        "secret": f"arn:aws:secretsmanager:{where}:secret:{name}-??????",
         "alias": f"arn:aws:kms:{where}:{name}",
     }.get(kind, "*")

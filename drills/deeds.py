@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from drills import guard_databases as databases
 from drills.guard_rules import RULES, Deed, Resource, named_in
 from drills.model import AccountRole
 
@@ -24,17 +25,33 @@ DESTROYED_BY: Mapping[str, tuple[str, ...]] = {
     "parameter": ("DeleteParameter", "DeleteParameters"),
     "key": ("ScheduleKeyDeletion",),
     "alias": ("DeleteAlias",),
+    "secret": ("DeleteSecret",),
+    databases.INSTANCE: ("DeleteDBInstance",),
+    databases.CLUSTER: ("DeleteDBCluster",),
+    databases.SNAPSHOT: ("DeleteDBSnapshot",),
+    databases.CLUSTER_SNAPSHOT: ("DeleteDBClusterSnapshot",),
+    databases.BACKUP: ("DeleteDBInstanceAutomatedBackup",),
+    databases.GLOBAL: ("DeleteGlobalCluster",),
+    databases.KINDS["pg"]: ("DeleteDBParameterGroup",),
+    databases.KINDS["cluster-pg"]: ("DeleteDBClusterParameterGroup",),
+    databases.KINDS["og"]: ("DeleteOptionGroup",),
 }
 """The calls that destroy a resource as a whole: others whose names begin alike take only a part of it away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """One resource that was made, restored or destroyed, by which account role's credentials."""
+    """One resource that was made, restored or destroyed, by which account role's credentials.
+
+    Of a database's instance also what it costs by, as far as the call says.
+    """
 
     what: What
     role: AccountRole
     resource: Resource
+    instance_class: str = ""
+    storage_gb: int = 0
+    multi_az: bool = False
 
 
 class Deeds:
@@ -81,7 +98,7 @@ class Deeds:
         if rule is None:
             return
         named = named_in(rule, params, account, region)
-        if call[1] in DESTROYED_BY.get(rule.kind, ()):
+        if named and call[1] in DESTROYED_BY.get(named[0].kind, ()):
             for resource in named:
                 self.done.append(Done("destroy", role, resource))
                 self._there.pop(resource, None)
@@ -89,5 +106,10 @@ class Deeds:
         made = named if rule.deed in (Deed.MAKES, Deed.MAKES_OR_CHANGES) else []
         for resource in [*made, *rule.also_made(params, answer, account, region)]:
             if resource not in self._there:
-                self.done.append(Done("restore" if call[1].startswith("Restore") else "make", role, resource))
+                self.done.append(_done("restore" if call[1].startswith("Restore") else "make", role, resource, params))
             self._there[resource] = None
+
+
+def _done(what: What, role: AccountRole, resource: Resource, params: Mapping[str, Any]) -> Done:
+    size = str(params.get("DBInstanceClass", ""))
+    return Done(what, role, resource, size, int(params.get("AllocatedStorage", 0)), bool(params.get("MultiAZ", False)))

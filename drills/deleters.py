@@ -6,15 +6,15 @@ is gone is asked afterwards, by drills.guard_rules. Nothing here decides whether
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import jmespath  # type: ignore[import-untyped]
-
 from drills.clock import Clock
+from drills.database_deleters import DATABASES, DATABASES_OF_A_KIND
+from drills.deleting import Deleter, Held, NotYet, asked_when_born, one_call
+from drills.guard_databases import ENCRYPTED
 from drills.guard_rules import Resource
 from drills.intentions import Intention
 from drills.stores.s3_buckets import delete_versions, is_locking, version_pages
@@ -22,41 +22,6 @@ from drills.stores.s3_buckets import delete_versions, is_locking, version_pages
 KEY_DAYS = 7
 """The shortest time for which AWS keeps a key that it was told to delete. Source: KMS API, ScheduleKeyDeletion."""
 BUSY = frozenset({"CREATING", "UPDATING", "DELETING", "Creating", "Updating", "Deleting", "Enabling", "Disabling"})
-
-
-class NotYet(Exception):
-    """AWS is still busy with it; the message says with what."""
-
-
-class Held(Exception):
-    """AWS does not delete it, and will not by being asked again; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deleter:
-    """One kind. ``service`` is the client's.
-
-    ``delete`` asks AWS to delete the resource; what it returns, if anything, says when AWS will have done so by itself.
-    ``listing``: the call, and where its answer has the names, by which all of the kind are listed; None where a
-    resource goes with another or is not tagged. ``find`` finds what an uncertain intention may have made whose name
-    only the answer would have told. ``born`` tells when a resource was made, where AWS does.
-    """
-
-    kind: str
-    service: str
-    delete: Callable[[Any, Resource, Clock], str | None]
-    listing: tuple[str, str] | None = None
-    born: Callable[[Any, Resource], datetime | None] = lambda *_: None
-    find: Callable[[Any, Intention], Iterable[Resource]] = lambda *_: ()
-
-
-def _plain(call: str, parameter: str) -> Callable[[Any, Resource, Clock], None]:
-    """A kind whose deletion is one call."""
-
-    def delete(client: Any, there: Resource, _: Clock) -> None:
-        getattr(client, call)(**{parameter: there.name})
-
-    return delete
 
 
 def _table(dynamodb: Any, there: Resource, _: Clock) -> None:
@@ -144,19 +109,6 @@ def _key(kms: Any, there: Resource, _: Clock) -> str:
 # --- When a resource was made --------------------------------------------------------------------------------------
 
 
-def _born(call: str, parameter: str, path: str) -> Callable[[Any, Resource], datetime | None]:
-    """Asked by one call; ``path`` leads to a moment in its answer, or to milliseconds since the epoch."""
-    expression = jmespath.compile(path)
-
-    def born(client: Any, there: Resource) -> datetime | None:
-        found = expression.search(getattr(client, call)(**{parameter: there.name}))
-        if isinstance(found, int | float):
-            return datetime.fromtimestamp(found / 1000, UTC)
-        return found if isinstance(found, datetime) else None
-
-    return born
-
-
 def _queue_born(sqs: Any, there: Resource) -> datetime | None:
     url = sqs.get_queue_url(QueueName=there.name)["QueueUrl"]
     told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp"])
@@ -196,36 +148,39 @@ def _keys(kms: Any, intention: Intention) -> Iterable[Resource]:
                 yield Resource("key", intention.account, intention.region, one["KeyId"])
 
 
-_DESCRIBED = _born("describe_table", "TableName", "Table.CreationDateTime")
-_BACKED_UP = _born("describe_backup", "BackupArn", "BackupDescription.BackupDetails.BackupCreationDateTime")
-_ROLE_BORN = _born("get_role", "RoleName", "Role.CreateDate")
-_KEY_BORN = _born("describe_key", "KeyId", "KeyMetadata.CreationDate")
+_DESCRIBED = asked_when_born("describe_table", "TableName", "Table.CreationDateTime")
+_BACKED_UP = asked_when_born("describe_backup", "BackupArn", "BackupDescription.BackupDetails.BackupCreationDateTime")
+_ROLE_BORN = asked_when_born("get_role", "RoleName", "Role.CreateDate")
+_KEY_BORN = asked_when_born("describe_key", "KeyId", "KeyMetadata.CreationDate")
 _FUNCTIONS, _PARAMETERS = ("list_functions", "Functions[].FunctionName"), ("describe_parameters", "Parameters[].Name")
 
 DELETERS: Sequence[Deleter] = (
     Deleter("event source mapping", "lambda", _feed, find=_feeds),
     Deleter("rule", "events", _rule, ("list_rules", "Rules[].Name")),
-    Deleter("function", "lambda", _plain("delete_function", "FunctionName"), _FUNCTIONS),
-    Deleter("log group", "logs", _plain("delete_log_group", "logGroupName"), born=_log_group_born),
+    Deleter("function", "lambda", one_call("delete_function", "FunctionName"), _FUNCTIONS),
+    Deleter("log group", "logs", one_call("delete_log_group", "logGroupName"), born=_log_group_born),
     Deleter("alarm", "cloudwatch", _alarm, ("describe_alarms", "MetricAlarms[].AlarmName")),
     Deleter("queue", "sqs", _queue, ("list_queues", "QueueUrls[]"), _queue_born),
     Deleter("scalable target", "application-autoscaling", _scaling),
     Deleter("backup", "dynamodb", _backup, born=_BACKED_UP, find=_backups),
     Deleter("table", "dynamodb", _table, ("list_tables", "TableNames[]"), _DESCRIBED),
     Deleter("bucket", "s3", _bucket, ("list_buckets", "Buckets[].Name")),
-    Deleter("parameter", "ssm", _plain("delete_parameter", "Name"), _PARAMETERS),
+    *DATABASES,
+    Deleter("parameter", "ssm", one_call("delete_parameter", "Name"), _PARAMETERS),
     Deleter("role", "iam", _role, ("list_roles", "Roles[].RoleName"), _ROLE_BORN),
-    Deleter("alias", "kms", _plain("delete_alias", "AliasName")),
-    Deleter("key", "kms", _key, ("list_keys", "Keys[].KeyId"), _KEY_BORN, _keys),
+    Deleter("alias", "kms", one_call("delete_alias", "AliasName")),
+    # Nothing that is encrypted with a key can be read, copied or restored once it is to be deleted.
+    Deleter("key", "kms", _key, ("list_keys", "Keys[].KeyId"), _KEY_BORN, _keys, ENCRYPTED),
 )
 """In the order of deletion: what uses goes before what is used."""
 BY_KIND: Mapping[str, Deleter] = {one.kind: one for one in DELETERS}
-DELETED_STORES = frozenset({"dynamodb", "s3"})
+DELETED_STORES = frozenset({"dynamodb", "rds", "s3"})
 """Kinds of store whose every resource has its line above."""
 OF_A_KIND: Mapping[tuple[str, str], str] = {
     ("dynamodb", "CreateBackup"): "backup",
     ("lambda", "CreateEventSourceMapping"): "event source mapping",
     ("kms", "CreateKey"): "key",
+    **DATABASES_OF_A_KIND,
 }
 """What a call makes that only its answer names."""
 MADE_BY_AWS = frozenset({"log group"})

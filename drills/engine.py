@@ -28,7 +28,7 @@ from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
 from drills.model import JSON, DrillInfo, Estate, Finding
-from drills.plugins import lacking, load_protection, load_store_kind
+from drills.plugins import lacking, load_protection, load_store_kind, store_lacking
 from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
 from drills.redaction import RedactedHistory
@@ -330,6 +330,8 @@ class _ScenarioRun:
     def run(self) -> None:
         self._note("scenario.started")
         self._provision_and_seed()
+        if not self.workloads:
+            return  # None of the stores can exist here.
         self._protect()
         self._write()
         self._fail_and_respond()
@@ -353,6 +355,10 @@ class _ScenarioRun:
     def _provision_and_seed(self) -> None:
         counts = record_counts(self.plan.estate, self.plan.records)
         for store, count in zip(self.plan.estate.stores, counts, strict=True):
+            if missing := store_lacking(store, self.plan.provider.capabilities):
+                for use in store.protections:
+                    self._missing(missing, store=store.name, protection=use.name)
+                continue
             self.progress(f"{self.use.label}: {store.name}: provisioning and seeding {count:,} records")
             kind: StoreKind = load_store_kind(store.kind)
             site = WorldSite(
@@ -380,7 +386,7 @@ class _ScenarioRun:
             site = workload.site
             for use in site.store.protections:
                 if missing := lacking(use.name, self.plan.provider.capabilities):
-                    site.note("capability.missing", protection=use.name, missing=missing, reason=self._why(missing))
+                    self._missing(missing, store=site.store.name, protection=use.name)
                     continue
                 self.progress(f"{self.use.label}: {site.store.name}: protecting by {use.name}")
                 try:
@@ -403,6 +409,9 @@ class _ScenarioRun:
             for use in workload.site.store.protections:
                 if not lacking(use.name, self.plan.provider.capabilities):
                     self._health(workload, use.name, use.options)
+
+    def _missing(self, missing: Sequence[str], **which: str) -> None:
+        self._note("capability.missing", **which, missing=missing, reason=self._why(missing))
 
     def _why(self, missing: Sequence[str]) -> str:
         reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})

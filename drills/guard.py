@@ -10,11 +10,13 @@ cannot forget it, users' own included. Source of the events: botocore, ``Extensi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from drills import guard_databases as databases
 from drills.errors import ProtectionError
 from drills.guard_rules import READS, RULES, Deed, Resource, Rule, absent, named_in, tags_given, tags_of_resource
 from drills.intentions import Intentions
@@ -23,6 +25,8 @@ from drills.stopping import Stop
 
 CONTEXT = "drills_guard"
 INTENTION = "drills_intention"
+SQL = "postgresql"
+"""What a record calls the service that statements are sent to."""
 
 
 class Guard:
@@ -103,6 +107,8 @@ class Guard:
             if resource in self._tagged:
                 if rule.deed is not Deed.FILLS and self._tagged[resource]:
                     self._check_tag(client, operation, resource)
+            elif self.copied(client, resource):
+                self._tagged[resource] = True
             elif absent(client, resource):
                 if rule.deed is not Deed.MAKES_OR_CHANGES:
                     raise _not_there(operation, resource)
@@ -114,6 +120,50 @@ class Guard:
                     "left-over, delete it by hand; else give the store or the estate another name."
                 )
         return new
+
+    def copied(self, client: Any, there: Resource) -> bool:
+        """Whether a function that this drill made made it: a snapshot by its name, its tags, and what it is of."""
+        if there.kind not in (databases.SNAPSHOT, databases.CLUSTER_SNAPSHOT):
+            return False
+        places = [one for one in self._tagged if (one.kind, *one[1:3]) == (databases.COPIES, *there[1:3])]
+        return any(
+            (kind, databases.identifier(about)) == (there.kind, there.name)
+            and databases.source(about) in {(one.kind, one.name) for one in self._tagged}
+            for place in places
+            for kind, about in databases.copies(client, place.name)
+        )
+
+    def own(self, there: Resource, what: str) -> None:
+        """Raises ProtectionError for what is in no record of this drill's, before ``what``."""
+        if there not in self._tagged:
+            raise ProtectionError(
+                f"{there}: expected one that this drill ({self.drill_id}) made before {what}, found one that it has "
+                "no record of making. Nothing was sent to it and it was left alone: give the store or the estate "
+                "another name."
+            )
+
+    @contextmanager
+    def statement(self, client: Any, there: Resource, what: str, *, often: bool = False) -> Iterator[None]:
+        """Around what is sent to a database over a connection: held to the same rules as a call that changes it.
+
+        ``client`` is one of RDS, of where the database lies. ``often``: the tag is not looked up, as for records.
+        Raises Stopping, or ProtectionError for a database that is not this drill's; then nothing was sent.
+        """
+        if self._stop is not None:
+            self._stop.check()
+        self.own(there, what)
+        if not often and self._tagged[there]:
+            self._check_tag(client, what, there)
+        if self._record is None:
+            yield
+            return
+        number = self._record.intend((SQL, what), {}, there.account, there.region, changes=[there])
+        try:
+            yield
+        except BaseException as error:
+            self._record.done(number, type(error).__name__, certain=False)
+            raise
+        self._record.done(number, None)
 
     def _intend(
         self,

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from drills import guard_databases as databases
+
 Params = Mapping[str, Any]
 
 READS = ("BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan", "TransactGet")
@@ -65,11 +67,10 @@ def resource(kind: str, name: str, account: str, region: str) -> Resource:
     """``account`` and ``region`` are the client's; an ARN that says otherwise is taken by its word."""
     if kind == "backup":
         return Resource(kind, account, region, name)
-    if kind == "database resource" and name.startswith("arn:"):
-        _, _, _, there, owner, rest = name.split(":", 5)
-        return Resource(kind, owner or account, there, rest)
-    if name.startswith("global-cluster:"):
-        return Resource(kind, account, "", name)
+    if kind == databases.ANY:
+        _, _, _, there, owner, rest = name.split(":", 5) if name.startswith("arn:") else ("", "", "", region, "", name)
+        kind, name = databases.kind_and_name(rest)
+        return Resource(kind, owner or account, "" if kind == databases.GLOBAL else there, name)
     if name.startswith("arn:"):
         _, _, _, there, owner, rest = name.split(":", 5)
         parts = rest.replace(":", "/").split("/")
@@ -81,7 +82,7 @@ def _resource(kind: str, account: str, region: str, name: str) -> Resource:
     if kind == "bucket":
         # Whoever calls, a bucket's name means one bucket in the world.
         return Resource(kind, "", "", name)
-    return Resource(kind, account, "" if kind == "role" else region, name)
+    return Resource(kind, account, "" if kind in ("role", databases.GLOBAL) else region, name)
 
 
 # --- DynamoDB ------------------------------------------------------------------------------------------------------
@@ -186,87 +187,27 @@ BUCKET_CALLS: Mapping[Deed, tuple[str, ...]] = {
 }
 """Source: S3 API reference. What a copy reads from is not changed, so that only the bucket it fills is named."""
 
-DATABASE_CALLS: Mapping[Deed, Mapping[str, str]] = {
-    MAKES: {
-        "CopyDBClusterSnapshot": "cluster-snapshot:TargetDBClusterSnapshotIdentifier",
-        "CopyDBSnapshot": "snapshot:TargetDBSnapshotIdentifier",
-        "CreateDBCluster": "cluster:DBClusterIdentifier",
-        "CreateDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
-        "CreateDBClusterSnapshot": "cluster-snapshot:DBClusterSnapshotIdentifier",
-        "CreateDBInstance": "db:DBInstanceIdentifier",
-        "CreateDBInstanceReadReplica": "db:DBInstanceIdentifier",
-        "CreateDBParameterGroup": "pg:DBParameterGroupName",
-        "CreateDBSnapshot": "snapshot:DBSnapshotIdentifier",
-        "CreateGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-        "CreateOptionGroup": "og:OptionGroupName",
-        "RestoreDBClusterFromSnapshot": "cluster:DBClusterIdentifier",
-        "RestoreDBClusterToPointInTime": "cluster:DBClusterIdentifier",
-        "RestoreDBInstanceFromDBSnapshot": "db:DBInstanceIdentifier",
-        "RestoreDBInstanceToPointInTime": "db:TargetDBInstanceIdentifier",
-    },
-    # Called where the replica is, from where the source's tags cannot be read; the source itself stays as it is.
-    FILLS: {
-        "StartDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
-        "StopDBInstanceAutomatedBackupsReplication": ":SourceDBInstanceArn",
-    },
-    CHANGES: {
-        "AddRoleToDBCluster": "cluster:DBClusterIdentifier",
-        "AddRoleToDBInstance": "db:DBInstanceIdentifier",
-        "AddTagsToResource": ":ResourceName",
-        "DeleteDBCluster": "cluster:DBClusterIdentifier",
-        "DeleteDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
-        "DeleteDBClusterSnapshot": "cluster-snapshot:DBClusterSnapshotIdentifier",
-        "DeleteDBInstance": "db:DBInstanceIdentifier",
-        "DeleteDBInstanceAutomatedBackup": ":DBInstanceAutomatedBackupsArn",
-        "DeleteDBParameterGroup": "pg:DBParameterGroupName",
-        "DeleteDBSnapshot": "snapshot:DBSnapshotIdentifier",
-        "DeleteGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-        "DeleteOptionGroup": "og:OptionGroupName",
-        "FailoverDBCluster": "cluster:DBClusterIdentifier",
-        "FailoverGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-        "ModifyDBCluster": "cluster:DBClusterIdentifier",
-        "ModifyDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
-        "ModifyDBClusterSnapshotAttribute": "cluster-snapshot:DBClusterSnapshotIdentifier",
-        "ModifyDBInstance": "db:DBInstanceIdentifier",
-        "ModifyDBParameterGroup": "pg:DBParameterGroupName",
-        "ModifyDBSnapshotAttribute": "snapshot:DBSnapshotIdentifier",
-        "ModifyGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-        "ModifyOptionGroup": "og:OptionGroupName",
-        "PromoteReadReplica": "db:DBInstanceIdentifier",
-        "PromoteReadReplicaDBCluster": "cluster:DBClusterIdentifier",
-        "RebootDBCluster": "cluster:DBClusterIdentifier",
-        "RebootDBInstance": "db:DBInstanceIdentifier",
-        "RemoveFromGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-        "RemoveRoleFromDBCluster": "cluster:DBClusterIdentifier",
-        "RemoveRoleFromDBInstance": "db:DBInstanceIdentifier",
-        "RemoveTagsFromResource": ":ResourceName",
-        "ResetDBClusterParameterGroup": "cluster-pg:DBClusterParameterGroupName",
-        "ResetDBParameterGroup": "pg:DBParameterGroupName",
-        "SwitchoverGlobalCluster": "global-cluster:GlobalClusterIdentifier",
-    },
-}
-"""By deed and call: the word of its ARNs for the resource, and the parameter that names it. Source: RDS API reference;
-service authorization reference, Amazon RDS, resource types."""
 
-
-def _of_database(word_and_parameter: str) -> Callable[[Params], list[str]]:
-    word, _, parameter = word_and_parameter.partition(":")
+def _database(call: tuple[Deed, str, str]) -> Rule:
+    deed, word, parameter = call
 
     def names(params: Params) -> list[str]:
         name = str(params.get(parameter) or "").lower()
-        return [name if name.startswith("arn:") else f"{word}:{name}"] if name else []
+        return [name if name.startswith("arn:") or not word else f"{word}:{name}"] if name else []
 
-    return names
+    return Rule(deed, databases.ANY, names, _also_of_database)
 
 
-def _renamed(params: Params, answer: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
-    """What a database is called from now on, and the replica of its automated backups."""
-    replica = answer.get("DBInstanceAutomatedBackup", {}).get("DBInstanceAutomatedBackupsArn")
-    if replica and "SourceDBInstanceArn" in params:
-        yield Resource("database resource", account, region, replica.split(":", 5)[5].lower())
-    for word, parameter in (("db", "NewDBInstanceIdentifier"), ("cluster", "NewDBClusterIdentifier")):
-        if params.get(parameter):
-            yield Resource("database resource", account, region, f"{word}:{params[parameter]}".lower())
+def _also_of_database(params: Params, answer: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
+    for name in databases.also_made(params, answer):
+        yield resource(databases.ANY, name, account, region)
+
+
+def _made_by_function(params: Params, answer: Mapping[str, Any], account: str, region: str) -> Iterator[Resource]:
+    """The log group, and what a function that copies snapshots makes once it runs."""
+    yield from _log_group(params, answer, account, region)
+    for where, name in databases.copied_by(params, account):
+        yield Resource(databases.COPIES, account, where, name)
 
 
 RULES: Mapping[tuple[str, str], Rule] = {
@@ -291,7 +232,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("application-autoscaling", "RegisterScalableTarget"): Rule(FILLS, "table", _scaled_table, _scaling),
     ("application-autoscaling", "DeregisterScalableTarget"): Rule(FILLS, "table", _scaled_table),
     ("application-autoscaling", "PutScalingPolicy"): Rule(FILLS, "table", _scaled_table),
-    ("lambda", "CreateFunction"): Rule(MAKES, "function", _FUNCTION, _log_group),
+    ("lambda", "CreateFunction"): Rule(MAKES, "function", _FUNCTION, _made_by_function),
     ("lambda", "UpdateFunctionCode"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "UpdateFunctionConfiguration"): Rule(CHANGES, "function", _FUNCTION),
     ("lambda", "DeleteFunction"): Rule(CHANGES, "function", _FUNCTION),
@@ -320,8 +261,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("cloudwatch", "DeleteAlarms"): Rule(CHANGES, "alarm", lambda params: params["AlarmNames"]),
     **{("s3", call): Rule(deed, "bucket", _name("Bucket")) for deed, calls in BUCKET_CALLS.items() for call in calls},
     **{
-        ("rds", call): Rule(deed, "database resource", _of_database(named), _renamed)
-        for deed, calls in DATABASE_CALLS.items()
+        ("rds", call): _database((Deed[deed], *named.split(":")))  # type: ignore[arg-type]
+        for deed, calls in databases.CALLS.items()
         for call, named in calls.items()
     },
     ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket),
@@ -432,16 +373,30 @@ def _of_alias(client: Any, there: Resource) -> Mapping[str, str]:
     return {}
 
 
-def _of_database_resource(client: Any, there: Resource) -> Mapping[str, str]:
+def _of_database(client: Any, there: Resource) -> Mapping[str, str] | None:
     # A global database has no region, and answers in every one.
     if (
         client.meta.service_model.service_name != "rds"
         or (there.region or client.meta.region_name) != client.meta.region_name
     ):
         return {}
-    partition = client.meta.partition
-    arn = f"arn:{partition}:rds:{there.region}:{there.account}:{there.name}"
-    return _by_key(client.list_tags_for_resource(ResourceName=arn)["TagList"])
+    arn = databases.arn(client.meta.partition, there.region, there.account, there.kind, there.name)
+    if there.kind == databases.BACKUP:
+        # Made by AWS's own means from a database, it has no tags of the drill's.
+        found = databases.backup(client, arn)
+        return None if found is None else _by_key(found.get("TagList", []))
+    tags = _by_key(client.list_tags_for_resource(ResourceName=arn)["TagList"])
+    if tags or there.kind not in databases.DESCRIBED:
+        return tags
+    # Not every endpoint says so of what is not there.
+    call, parameter, member = databases.DESCRIBED[there.kind]
+    return tags if getattr(client, call)(**{parameter: there.name})[member] else None
+
+
+def _of_copies(client: Any, there: Resource) -> Mapping[str, str] | None:
+    if any(True for _ in databases.copies(client, there.name)):
+        return {databases.DRILL_TAG: there.name.partition("* of ")[2]}
+    return None
 
 
 def _of_log_group(client: Any, there: Resource) -> Mapping[str, str] | None:
@@ -470,7 +425,8 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     "parameter": _of_parameter,
     "key": _of_key,
     "alias": _of_alias,
-    "database resource": _of_database_resource,
+    **dict.fromkeys((databases.ANY, *databases.KINDS.values()), _of_database),
+    databases.COPIES: _of_copies,
     "secret": lambda client, there: _by_key(client.describe_secret(SecretId=there.name).get("Tags", [])),
     "log group": _of_log_group,
     "scalable target": _of_scaling,

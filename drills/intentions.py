@@ -38,6 +38,7 @@ CLUES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("dynamodb", "CreateBackup"): ("TableName", "BackupName"),
     ("lambda", "CreateEventSourceMapping"): ("FunctionName", "EventSourceArn"),
     ("kms", "CreateKey"): ("Description",),
+    ("rds", "StartDBInstanceAutomatedBackupsReplication"): ("SourceDBInstanceArn",),
 }
 """Parameters by which that is found whose name only the answer would have told."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,6 +48,13 @@ class OwnSite:
 
     def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
         return self._accounts.client(service, role, region or self.region(role))
+
+    def reach(self, at: Location, kind: str) -> None:
+        """Nothing is lost or down but for real."""
+
+    def statement(self, at: Location, kind: str, what: str, *, often: bool = False) -> AbstractContextManager[None]:
+        """Whose a database is, its tag tells; no record is kept outside of drills."""
+        return nullcontext()
 
     def primary(self) -> Location:
         return Location("production", self.account_id("production"), self.region("production"), self._physical)

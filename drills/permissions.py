@@ -19,7 +19,10 @@ from drills.rehearsal import Permission
 from drills.safety import ACTIONS as OF_SAFETY
 
 LONGEST_SESSION_POLICY = 2_048
-ANY_ID = re.compile(r"(?<=[:/])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+ANY_ID = re.compile(
+    r"(?<=[:/])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=auto-backup:)[A-Za-z]+-[0-9A-Za-z]+"
+)
+"""Of keys and event source mappings, and of automated backups."""
 Statement = Mapping[str, Any]
 DENY_ALL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
 

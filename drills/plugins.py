@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from drills.errors import ConfigurationError, UsageError
-from drills.model import Estate
+from drills.model import Estate, Store
 from drills.protections import Protection
 from drills.scenario import Scenario
 from drills.stores import StoreKind
@@ -253,6 +253,12 @@ def lacking(name: str, capabilities: frozenset[str]) -> list[str]:
 def store_kind_names() -> tuple[str, ...]:
     """The words that ``kind:`` of an estate file can be, sorted."""
     return tuple(sorted(_modules("drills.stores", "kind")))
+
+
+def store_lacking(store: Store, capabilities: frozenset[str]) -> list[str]:
+    """What a store of this kind needs to exist and is not among the capabilities of where a drill runs, sorted."""
+    needs = getattr(load_store_kind(store.kind), "needs", None)
+    return sorted((frozenset() if needs is None else frozenset(needs(store.config))) - capabilities)
 
 
 def load_store_kind(name: str) -> StoreKind:

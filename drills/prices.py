@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from drills import guard_databases as databases
 from drills.deeds import Done
 from drills.guard_rules import Resource
 from drills.model import AccountRole
@@ -129,6 +130,8 @@ SHORTEST_SECONDS = 600.0
 DEFAULT_CLASS = "db.t4g.medium"
 DEFAULT_GB = 20
 """The smallest that gp3 has."""
+COPIES_KEPT = 7
+"""How many snapshots a copy keeps on either side, by default, and the most that a drill makes."""
 
 
 def instance_hour_usd(instance_class: str, *, aurora: bool) -> float:
@@ -157,9 +160,21 @@ def database_month_usd(name: str, instance_class: str = DEFAULT_CLASS, gigabytes
 
 def month_usd(resource: Resource) -> float:
     """A month of one resource, a database's taken for one of ``DEFAULT_CLASS`` with ``DEFAULT_GB``."""
-    if resource.kind == "database resource":
+    if resource.kind in databases.WORDS:
+        return database_month_usd(f"{databases.WORDS[resource.kind]}:{resource.name}")
+    if resource.kind == databases.COPIES:
+        return COPIES_KEPT * database_month_usd(f"snapshot:{resource.name}")
+    if resource.kind == databases.ANY:
         return database_month_usd(resource.name)
     return PER_RESOURCE_MONTH.get(resource.kind, 0.0)
+
+
+def _month_usd(one: Done) -> float:
+    """The same, an instance by its class and size, as far as the call that made it said."""
+    if one.resource.kind != databases.INSTANCE or not one.instance_class:
+        return month_usd(one.resource)
+    alone = database_month_usd("db:", one.instance_class, one.storage_gb or DEFAULT_GB)
+    return alone * (2.0 if one.multi_az else 1.0)
 
 
 # --- All together
@@ -182,19 +197,24 @@ def cost(
     done: Iterable[Done],
     seconds: float,
     more_records: float = 1.0,
-    month_of: Callable[[Resource], float] = month_usd,
+    month_of: Callable[[Resource], float] | None = None,
 ) -> Cost:
     """The cost of one scenario that takes ``seconds``. ``more_records``: how many times as many as were counted.
 
-    ``month_of``: US dollars that a month of a resource costs, for who knows more of it than its name.
+    ``month_of``: US dollars that a month of a resource costs, for who knows more of it than the call that made it said.
     """
     called = sum(
         count * PER_CALL.get((service, operation), OTHER_CALL) * (1.0 if operation in ONCE else max(1.0, more_records))
         for (_, service, operation), count in calls.items()
     )
     made = sum(
-        month_of(one.resource) * (max(seconds, SHORTEST_SECONDS) if one.resource.name.startswith("db:") else seconds)
+        (_month_usd(one) if month_of is None else month_of(one.resource))
+        * (max(seconds, SHORTEST_SECONDS) if _is_instance(one.resource) else seconds)
         for one in done
         if one.what != "destroy"
     )
     return Cost(called * ELSEWHERE, made / MONTH_SECONDS * ELSEWHERE)
+
+
+def _is_instance(resource: Resource) -> bool:
+    return resource.kind == databases.INSTANCE or resource.name.startswith("db:")

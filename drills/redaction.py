@@ -18,6 +18,7 @@ MASK = "[redacted]"
 SECRET_KEYS = frozenset(
     {"secretaccesskey", "awssecretaccesskey", "sessiontoken", "awssessiontoken", "securitytoken", "xamzsecuritytoken"}
     | {"xamzsignature", "authorization", "password", "masteruserpassword", "tokencode", "clientsecret"}
+    | {"secretstring", "secretbinary"}
 )
 """Only these: a record's attribute may be called a token, and a setting that is masked could not be compared."""
 _FORMS = (

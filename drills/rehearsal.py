@@ -145,6 +145,8 @@ class _RehearsedWorld(SimulatedWorld):
             return
         for need in needs_of(request):
             self._heard.permissions.add(Permission(role, need.action, need.resource))
+        for action, resource in request.also_used:
+            self._heard.permissions.add(Permission(role, action, resource))
 
     def close_account(self, role: AccountRole) -> None:
         super().close_account(role)

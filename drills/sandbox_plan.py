@@ -223,8 +223,10 @@ def _deeds(done: Sequence[Done]) -> list[str]:
     for one in done:
         resource = one.resource
         where = ", ".join(part for part in (resource.account, resource.region) if part)
-        named = resource.kind not in ("event source mapping", "key", "backup")
-        name = f"{resource.kind} {resource.name}" if named else f"{resource.kind} that AWS names"
+        named = resource.kind not in ("event source mapping", "key", "backup", "automated backup")
+        # Of which drill they are the plan cannot know: its id tells the time.
+        bare = resource.name.partition(" of ")[0]
+        name = f"{resource.kind} {bare}" if named else f"{resource.kind} that AWS names"
         told[f"{one.what} {name} ({one.role}{where and ' '}{where})"] += 1
     return [f"{line} ×{count}" if count > 1 else line for line, count in told.items()]
 

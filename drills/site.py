@@ -7,6 +7,7 @@ out of reach for every protection alike, and every call lands in the history.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -48,6 +49,19 @@ class Site(Protocol):
 
     def client(self, service: str, role: AccountRole, region: str | None = None) -> Any:
         """A boto3 client with that role's credentials, in its home region unless another is given."""
+        ...
+
+    def reach(self, at: Location, kind: str) -> None:
+        """Asked before a connection to a database is opened or used: raises as a call there would where nothing answers
+        any more, and ProtectionError for one that is not the site's. ``kind`` is the guard's word for it."""
+        ...
+
+    def statement(self, at: Location, kind: str, what: str, *, often: bool = False) -> AbstractContextManager[None]:
+        """Around statements that change what is in a database, which no client of boto3's sends.
+
+        ``kind`` is the guard's word for it; ``what`` is done. Raises ProtectionError for one that is not the site's.
+        ``often``: as with a record, its tag is not looked up each time.
+        """
         ...
 
     def primary(self) -> Location:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from drills.clock import Clock
 from drills.errors import ProtectionError
 from drills.guard import Guard
+from drills.guard_rules import Resource
 from drills.history import Appends
 from drills.model import AccountRole, Estate, Location, Store
 from drills.ownership import DRILL_TAG
@@ -117,6 +119,14 @@ class WorldSite:
         client = self.world.client(service, role, region or self.region(role))
         self.guard.watch(client, self.account_id(role))
         return client
+
+    def reach(self, at: Location, kind: str) -> None:
+        self.guard.own(Resource(kind, at.account, at.region, at.name), "a connection")
+        self.world.reach(at)
+
+    def statement(self, at: Location, kind: str, what: str, *, often: bool = False) -> AbstractContextManager[None]:
+        there = Resource(kind, at.account, at.region, at.name)
+        return self.guard.statement(self.client("rds", at.role, at.region), there, what, often=often)
 
     def primary(self) -> Location:
         account, region = self.account_id("production"), self.region("production")

@@ -13,7 +13,7 @@ ASSUMED_BY_LAMBDA = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"},
 }
-VOLATILE = {"LatestRestorableDateTime", "ResponseMetadata"}
+VOLATILE = {"LatestRestorableDateTime", "LatestRestorableTime", "ResponseMetadata"}
 
 
 class Bystander:
@@ -98,6 +98,24 @@ class Bystander:
     def make_parameter(self, name: str) -> None:
         self.client("ssm").put_parameter(Name=name, Value="somebody's", Type="String", Tags=self.listed)
 
+    def make_database(self) -> None:
+        """For endpoints where a database is quickly made."""
+        rds, instance = self.client("rds"), f"{self.name}-db"
+        rds.create_db_parameter_group(
+            DBParameterGroupName=self.name, DBParameterGroupFamily="postgres17", Description="a", Tags=self.listed
+        )
+        rds.create_db_instance(
+            DBInstanceIdentifier=instance,
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            AllocatedStorage=20,
+            MasterUsername="boss",
+            MasterUserPassword="password1",
+            Tags=self.listed,
+        )
+        rds.create_db_snapshot(DBInstanceIdentifier=instance, DBSnapshotIdentifier=self.name, Tags=self.listed)
+        self.client("secretsmanager").create_secret(Name=f"rds/{self.name}", SecretString="x", Tags=self.listed)
+
     def seen(self) -> dict[str, str]:
         """All that can be seen of every resource of the account and region, by its name; what AWS changes left out."""
         return {name: json.dumps(_steady(about), sort_keys=True, default=str) for name, about in self._seen()}
@@ -147,6 +165,26 @@ class Bystander:
             value = ssm.get_parameter(Name=parameter["Name"])["Parameter"]
             yield f"{here}/parameter/{parameter['Name']}", [parameter, value]
         yield from self._buckets()
+        yield from self._databases()
+
+    def _databases(self) -> Iterator[tuple[str, Any]]:
+        rds, here = self.client("rds"), f"{self.account}/{self.region}"
+        for call, member in (
+            ("describe_db_instances", "DBInstances"),
+            ("describe_db_clusters", "DBClusters"),
+            ("describe_global_clusters", "GlobalClusters"),
+            ("describe_db_snapshots", "DBSnapshots"),
+            ("describe_db_cluster_snapshots", "DBClusterSnapshots"),
+            ("describe_db_parameter_groups", "DBParameterGroups"),
+        ):
+            for one in getattr(rds, call)()[member]:
+                # AWS deletes automated snapshots with their database, and not every endpoint does.
+                if one.get("SnapshotType") == "automated" or "default." in one.get("DBParameterGroupName", ""):
+                    continue  # A group of AWS's own appears with the first database.
+                name = min(str(value) for key, value in one.items() if key.endswith("Arn") and value)
+                yield f"{here}/database/{name}", one
+        for secret in self.client("secretsmanager").list_secrets()["SecretList"]:
+            yield f"{here}/secret/{secret['Name']}", secret
 
     def _buckets(self) -> Iterator[tuple[str, Any]]:
         s3 = self.client("s3")

@@ -145,6 +145,53 @@ def make_the_rest(client: Client) -> None:
     kms.create_alias(AliasName=f"alias/{NAME}", TargetKeyId=key)
 
 
+def make_databases(client: Client) -> None:
+    rds = client("rds", "production")
+    rds.create_db_parameter_group(
+        DBParameterGroupName=f"{NAME}-parameters", DBParameterGroupFamily="postgres17", Description=NAME, Tags=LISTED
+    )
+    instance: Any = {
+        "DBInstanceClass": "db.t4g.medium",
+        "Engine": "postgres",
+        "AllocatedStorage": 20,
+        "MasterUsername": "boss",
+        "MasterUserPassword": "what nobody may read in a record",
+    }
+    rds.create_db_instance(
+        DBInstanceIdentifier=NAME,
+        DBParameterGroupName=f"{NAME}-parameters",
+        DeletionProtection=True,
+        Tags=LISTED,
+        **instance,
+    )
+    client("secretsmanager", "production").create_secret(
+        Name=f"rds/{NAME}", SecretString="what nobody may read in a record", Tags=LISTED
+    )
+    rds.create_db_snapshot(DBInstanceIdentifier=NAME, DBSnapshotIdentifier=f"{NAME}-1", Tags=LISTED)
+    rds.create_db_instance_read_replica(
+        DBInstanceIdentifier=f"{NAME}-replica", SourceDBInstanceIdentifier=NAME, Tags=LISTED
+    )
+    engine = {"Engine": "aurora-postgresql"}
+    rds.create_db_cluster(
+        DBClusterIdentifier=f"{NAME}-cluster",
+        MasterUsername="boss",
+        MasterUserPassword="what nobody may read in a record",
+        DeletionProtection=True,
+        Tags=LISTED,
+        **engine,
+    )
+    rds.create_db_instance(
+        DBInstanceIdentifier=f"{NAME}-cluster-1",
+        DBClusterIdentifier=f"{NAME}-cluster",
+        DBInstanceClass="db.t4g.medium",
+        Tags=LISTED,
+        **engine,
+    )
+    rds.create_db_cluster_snapshot(
+        DBClusterIdentifier=f"{NAME}-cluster", DBClusterSnapshotIdentifier=f"{NAME}-cluster-1", Tags=LISTED
+    )
+
+
 def make_everything(folder: Path, url: str, moment: str, number: int) -> None:
     """Raises nothing: it ends, or is killed."""
     Killed.moment, Killed.at = moment, number
@@ -164,7 +211,7 @@ def make_everything(folder: Path, url: str, moment: str, number: int) -> None:
             guard.watch(found, ACCOUNTS[role][0])
             return found
 
-        for make in (make_tables, make_buckets, make_the_copys_parts, make_the_rest):
+        for make in (make_tables, make_buckets, make_the_copys_parts, make_the_rest, make_databases):
             make(client)
 
 

@@ -5,13 +5,16 @@ What a provider cannot do it does not list among its capabilities; the suite ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import psycopg
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills.model import Estate, Location
 from drills.providers.interface import Call, Provider, World
+from drills.stores.rds_sessions import ssl_mode
 from tests.small_drill import estate as small_estate
 
 ROLES = ("production", "vault", "recovery")
@@ -110,5 +113,40 @@ class ProviderSuite:
         else:
             assert told == []
 
+    def test_databases_are_there_as_far_as_it_says(self, provider: Provider, world: World, estate: Estate) -> None:
+        at, name = estate.accounts["production"], "drill-suite"
+        rds = world.client("rds", "production", at.region)
+        rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            DBInstanceClass="db.t4g.medium",
+            Engine="postgres",
+            AllocatedStorage=20,
+            MasterUsername="suite",
+            MasterUserPassword="suite-password",
+            DBName="books",
+        )
+        world.clock.sleep(1200)
+        endpoint = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["Endpoint"]
+        if "rds" not in provider.capabilities:
+            # Nothing serves that name, and why nothing of a database can be proved here is said.
+            assert ssl_mode(endpoint["Address"]) == "require"
+            assert all(reason for what, reason in provider.lacks.items() if what.startswith("rds"))  # type: ignore[attr-defined]
+            assert not {one for one in provider.capabilities if one.startswith("rds")}
+            return
+        place = Location("production", at.id, at.region, name)
+        with _connected(world, place, endpoint) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        world.close_account("production")
+        with pytest.raises((BotoCoreError, psycopg.OperationalError)):
+            _connected(world, place, endpoint)
+
     def test_nothing_is_left_behind(self, world: World) -> None:
         assert world.close() == ()
+
+
+def _connected(world: World, at: Location, endpoint: Mapping[str, Any]) -> psycopg.Connection:
+    """As the drill connects: asked first whether there is anything to reach."""
+    world.reach(at)
+    return psycopg.connect(
+        host=endpoint["Address"], port=endpoint["Port"], user="suite", password="suite-password", dbname="books"
+    )

@@ -51,6 +51,7 @@ class GlobalDatabaseProtection:
     name = "aurora_global_database"
     kind = "rds"
     summary = "an Aurora cluster in another region of the account that follows; erases replicate, so it is no backup"
+    needs = frozenset({"rds", "rds.aurora", "rds.aurora_global_database"})
     way_back: WayBack = "live_copy"
     restores_into: Sequence[AccountRole] = ("production",)
 

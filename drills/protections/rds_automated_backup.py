@@ -73,6 +73,7 @@ class AutomatedBackupProtection:
     name = "rds_automated_backup"
     kind = "rds"
     summary = "automated backups: any second of the last days, within the account, also in another region if replicated"
+    needs = frozenset({"rds", "rds.pitr"})
     way_back: WayBack = "new_store"
     restores_into: Sequence[AccountRole] = ("production",)
 

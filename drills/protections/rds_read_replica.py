@@ -46,6 +46,7 @@ class ReadReplicaProtection:
     name = "rds_read_replica"
     kind = "rds"
     summary = "a read replica in another region of the account; erases replicate, so it is no backup"
+    needs = frozenset({"rds", "rds.read_replicas"})
     way_back: WayBack = "live_copy"
     restores_into: Sequence[AccountRole] = ("production",)
 

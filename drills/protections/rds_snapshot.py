@@ -52,6 +52,7 @@ class SnapshotProtection:
     name = "rds_snapshot"
     kind = "rds"
     summary = "manual snapshots on a schedule, within the account; they outlive their database"
+    needs = frozenset({"rds", "rds.snapshots"})
     way_back: WayBack = "new_store"
     restores_into: Sequence[AccountRole] = ("production",)
 

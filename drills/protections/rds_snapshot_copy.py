@@ -50,6 +50,7 @@ class SnapshotCopyProtection:
     name = "rds_snapshot_copy"
     kind = "rds"
     summary = "copies of snapshots in the vault account, with its own key, kept by two Lambda functions"
+    needs = frozenset({"lambda.schedules", "rds", "rds.sharing", "rds.snapshots"})
     way_back: WayBack = "new_store"
     restores_into: Sequence[AccountRole] = ("production", "recovery")
 

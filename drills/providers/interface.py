@@ -49,6 +49,10 @@ class World(Protocol):
         """A boto3 client with that account role's credentials; every call is told to the listener."""
         ...
 
+    def reach(self, at: Location) -> None:
+        """Raises botocore's exception where what lies there is lost or down: for connections that are no API call."""
+        ...
+
     def stranger(self, service: str, region: str) -> Any | None:
         """A client of an account that is none of the estate's; None where there is no such account to act with."""
         ...

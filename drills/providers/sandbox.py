@@ -171,6 +171,7 @@ class SandboxWorld:
             session = self._make.session(role, account.region, policy=policy)
             tell_of_calls(session, role, account.id, self.clock, self._tell)
             session.events.register("request-created.*.*", self._learn(session))
+            session.events.register("before-parameter-build.*.*", self._learn_passwords)
             self._sessions[role] = session
         return self._sessions[role]
 
@@ -185,6 +186,10 @@ class SandboxWorld:
 
         return learn
 
+    def _learn_passwords(self, params: Mapping[str, Any], **_: Any) -> None:
+        """Those that the drill gives its databases."""
+        self._redaction.learn(params.get("MasterUserPassword"), params.get("SecretString"))
+
     def _refused(self, role: AccountRole) -> Callable[[dict[str, Any], str, str, str], None]:
         def told(context: dict[str, Any], service: str, operation: str, error: str) -> None:
             region, resource = str(context.get("client_region", "")), str(context.get("drills_resource", ""))
@@ -192,6 +197,9 @@ class SandboxWorld:
             self._tell(Call(self.clock.now(), role, account, region, service, operation, resource, error))
 
         return told
+
+    def reach(self, at: Location) -> None:
+        self._barriers.check(at.account, at.region)
 
     def stranger(self, service: str, region: str) -> None:
         return None
@@ -278,6 +286,7 @@ class SandboxWorld:
         session = self._make.session(role, account.region, policy=policy, sts_region=self._sts_region(role))
         tell_of_calls(session, role, account.id, self.clock, self._tell)
         session.events.register("request-created.*.*", self._learn(session))
+        session.events.register("before-parameter-build.*.*", self._learn_passwords)
         self._sessions[role] = session
         for key in [key for key in self._clients if key[1] == role]:
             del self._clients[key]

@@ -66,6 +66,9 @@ class SimulatedWorld:
             self._clients[key] = client
         return self._clients[key]
 
+    def reach(self, at: Location) -> None:
+        """The simulated AWS itself cuts connections."""
+
     def stranger(self, service: str, region: str) -> Any:
         ids = {account.id for account in self._estate.accounts.values()}
         stranger = next(id for id in STRANGERS if id not in ids)

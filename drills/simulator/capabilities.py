@@ -19,6 +19,7 @@ CAPABILITIES = frozenset(
         "faults",
         "iam.identity_policies",
         "lambda.event_sources",
+        "lambda.schedules",
         "rds",
         "rds.aurora",
         "rds.aurora_global_database",

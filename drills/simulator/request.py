@@ -39,6 +39,8 @@ class Request:
     headers: dict[str, str]
     body: bytes
     principal: accounts.Principal = field(default_factory=accounts.Principal)
+    also_used: list[tuple[str, str]] = field(default_factory=list)
+    """Actions, each with an ARN, that a service asks of the caller while it carries out the call: those on keys."""
 
     @property
     def principal_arn(self) -> str:

@@ -33,6 +33,13 @@ class StoreKind(Protocol):
     name: str
     """The word in ``kind:`` of an estate file, for instance ``dynamodb``."""
 
+    def needs(self, config: Any) -> frozenset[str]:
+        """The capabilities without which there can be no such store, by their names in drills.providers.capabilities.
+
+        A kind that does not say is taken to need none.
+        """
+        ...
+
     def parse(self, node: Mapping[str, JSON]) -> Any:
         """The kind's own keys of a store in an estate file → its frozen config. Raises pydantic.ValidationError."""
         ...

@@ -50,6 +50,9 @@ class DynamoDBKind:
 
     # --- What the estate says
 
+    def needs(self, config: Any) -> frozenset[str]:
+        return frozenset({"dynamodb"})
+
     def parse(self, node: Mapping[str, JSON]) -> TableConfig:
         return TableConfig.model_validate(node)
 

@@ -19,7 +19,7 @@ from drills.stores.rds_probe import probe_database
 from drills.stores.rds_reading import read_records
 from drills.stores.rds_records import aggregate, encoded, key_text
 from drills.stores.rds_secret import drop_secret
-from drills.stores.rds_sessions import drop, kept
+from drills.stores.rds_sessions import changing, drop, kept
 from drills.stores.rds_settings import put_back, settings_of
 from drills.stores.rds_writing import copy_aggregates, delete_aggregate, put_aggregate, transaction
 
@@ -39,6 +39,9 @@ class RDSKind:
     measured on the estate ``payments``. Its files are not counted: they lie in memory only where there is plenty."""
 
     # --- What the estate says
+
+    def needs(self, config: DatabaseConfig) -> frozenset[str]:
+        return frozenset({"rds", "rds.aurora"}) if config.is_aurora else frozenset({"rds"})
 
     def parse(self, node: Mapping[str, JSON]) -> DatabaseConfig:
         return DatabaseConfig.model_validate(node)
@@ -82,7 +85,8 @@ class RDSKind:
     # --- Records
 
     def seed(self, site: Site, at: Location, records: Iterable[Outgoing]) -> None:
-        copy_aggregates(kept(site, at), site.store.config, (record.payload for record in records))
+        with changing(site, at, "the first records"):
+            copy_aggregates(kept(site, at), site.store.config, (record.payload for record in records))
 
     def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:
         config: DatabaseConfig = site.store.config

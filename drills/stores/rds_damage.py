@@ -12,7 +12,7 @@ from drills.site import Site
 from drills.stores import rds_sql as sql
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_instances import guard, label
-from drills.stores.rds_sessions import driver, kept
+from drills.stores.rds_sessions import changing, driver, kept
 from drills.stores.rds_types import INTEGER_BYTES, Type
 
 if TYPE_CHECKING:
@@ -27,10 +27,11 @@ def damage_database(site: Site, at: Location, variant: str) -> int:
         raise UsageError(f"damage {variant!r} of store {site.store.name!r}: expected one of {', '.join(VARIANTS)}")
     refuse_outside_a_drill(site, label(site, at), "damaging")
     guard(site, at, "damaging")
-    connection = kept(site, at)
     try:
-        with connection.transaction():
-            return VARIANTS[variant](connection, site.store.config)
+        with changing(site, at, f"the bug {variant!r}"):
+            connection = kept(site, at)
+            with connection.transaction():
+                return VARIANTS[variant](connection, site.store.config)
     except driver().Error as error:
         raise ProtectionError(
             f"{label(site, at)}: expected the statements of the bug {variant!r} to be carried out, and the server "

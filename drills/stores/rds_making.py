@@ -14,7 +14,7 @@ from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_groups import family_of, put_group
 from drills.stores.rds_instances import CREATED_SECONDS, client, label, tag_list, wait_available
 from drills.stores.rds_secret import MASTER, keep_secret, new_password
-from drills.stores.rds_sessions import driver, kept
+from drills.stores.rds_sessions import changing, driver, kept
 
 
 def make_database(site: Site, at: Location) -> None:
@@ -100,12 +100,13 @@ def make_key(site: Site, at: Location) -> str:
 def migrate(site: Site, at: Location) -> None:
     """Run the estate's schema in one go, and see that its tables are what the estate says of them."""
     config: DatabaseConfig = site.store.config
-    connection = kept(site, at)
     try:
-        connection.execute(config.db_schema)
-        if config.application is not None:
-            # Since PostgreSQL 16 whoever makes a role may administer it, and no more.
-            connection.execute(f'GRANT "{config.application}" TO CURRENT_USER')
+        with changing(site, at, "the schema"):
+            connection = kept(site, at)
+            connection.execute(config.db_schema)
+            if config.application is not None:
+                # Since PostgreSQL 16 whoever makes a role may administer it, and no more.
+                connection.execute(f'GRANT "{config.application}" TO CURRENT_USER')
     except driver().Error as error:
         raise ProtectionError(
             f"store {site.store.name!r}: expected its schema to run on an empty {config.engine}, and the server "

@@ -14,7 +14,7 @@ from drills.model import Location
 from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_instances import endpoint, guard, is_aurora, label, modify, tag_list, there
-from drills.stores.rds_sessions import connect_to, driver, drop
+from drills.stores.rds_sessions import connect_to, driver, drop, guarded_kind
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -78,8 +78,10 @@ def connect(site: Site, at: Location) -> Connection:
     """A new connection to the database there as its master user, to the database of the application.
 
     Autocommit is on, and values come in the form that inventories have. Raises ProtectionError where there is no
-    database or no secret, psycopg.OperationalError when the server cannot be reached or refuses.
+    database or no secret, psycopg.OperationalError when the server cannot be reached or refuses, botocore's exceptions
+    where it is lost or down.
     """
+    site.reach(at, guarded_kind(site))
     found = read_secret(site, at)
     host, port = endpoint(site, at)
     return connect_to(host, port, found["username"], found["password"], found["dbname"])

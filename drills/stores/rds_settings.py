@@ -20,7 +20,7 @@ from drills.stores.rds_catalog import read_catalog
 from drills.stores.rds_groups import family_of, group_of, put_group, set_by_user
 from drills.stores.rds_instances import Found, guard, tag_list, tags_of
 from drills.stores.rds_secret import is_known, renew_password
-from drills.stores.rds_sessions import driver, kept
+from drills.stores.rds_sessions import changing, driver, kept
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -57,7 +57,8 @@ def put_back(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
                 raise
             site.note("setting.refused", setting=name, error=str(error))
         database.look_again()
-    _put_back_within(site, at, settings)
+    with changing(site, at, "settings put back"):
+        _put_back_within(site, at, settings)
 
 
 # --- Of the instance or cluster --------------------------------------------------------------------------------------

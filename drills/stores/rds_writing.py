@@ -15,7 +15,7 @@ from drills.stores import Refused
 from drills.stores import rds_sql as sql
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_records import Aggregate, Row
-from drills.stores.rds_sessions import driver, drop, kept
+from drills.stores.rds_sessions import changing, driver, drop, kept
 from drills.stores.rds_types import LARGE_OBJECT
 
 if TYPE_CHECKING:
@@ -28,12 +28,18 @@ STAGING = "drills_staging"
 
 
 @contextmanager
-def transaction(site: Site, at: Location) -> Iterator[Cursor]:
+def transaction(site: Site, at: Location, what: str = "a transaction") -> Iterator[Cursor]:
     """One transaction over the site's connection, as the application's role; ends once COMMIT is acknowledged.
 
     Raises Refused for whatever happened before COMMIT was sent, and where the server refused that: then nothing was
     written. psycopg's own error says that the answer to COMMIT was lost: nobody knows what became of it.
     """
+    with changing(site, at, what, often=True), _transaction(site, at) as cursor:
+        yield cursor
+
+
+@contextmanager
+def _transaction(site: Site, at: Location) -> Iterator[Cursor]:
     errors = driver().Error
     connection = kept(site, at)
     cursor = connection.cursor()

@@ -31,6 +31,9 @@ class S3Kind:
 
     # --- What the estate says
 
+    def needs(self, config: Any) -> frozenset[str]:
+        return frozenset()
+
     def parse(self, node: Mapping[str, JSON]) -> BucketConfig:
         return BucketConfig.model_validate(node)
 

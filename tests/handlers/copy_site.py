@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,12 @@ class LocalSite:
     @property
     def clock(self) -> Clock:
         return self.aws.clock
+
+    def reach(self, at: Location, kind: str) -> None:
+        """It is always there."""
+
+    def statement(self, at: Location, kind: str, what: str, *, often: bool = False) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def name(self, suffix: str = "") -> str:
         return f"drill-clients-{suffix}" if suffix else "drill-clients"

@@ -19,7 +19,7 @@ from tests.bystanders import Bystander
 from tests.made_and_killed import DRILL, NAME
 from tests.sandbox_ground import ACCOUNTS, REGIONS, Ground
 
-CALLS = 31
+CALLS = 39
 """How many changes ``make_everything`` makes; a test holds it to that."""
 SIMILAR: Mapping[str, dict[str, str]] = {
     f"{NAME}-orders": {"drills:store": "people", "team": "accounts"},
@@ -61,6 +61,8 @@ def settle(ground: Ground) -> list[Bystander]:
         for name, tags in SIMILAR.items():
             seer = Bystander(_Accounts(ground), account, REGIONS[role], name, tags)  # type: ignore[arg-type]
             seer.make_all()
+            if role == "production":
+                seer.make_database()
         seers.append(seer)
     return seers
 
@@ -94,9 +96,9 @@ def held_against(ground: Ground, moment: str, number: int, capsys: pytest.Captur
     make(ground, moment, number)
     for _ in range(2):
         code = ground.drills("cleanup", "drill")
-        told = capsys.readouterr().out
+        told, complaint = capsys.readouterr()
         # 3: others carry copied tags, and are told of.
-        assert code == 3, told
+        assert code == 3, told + complaint
         assert "LEFT" not in told
         assert "could not be looked for" not in told
         assert seen(bystanders) == before
@@ -107,6 +109,8 @@ def held_against(ground: Ground, moment: str, number: int, capsys: pytest.Captur
     copied = [line for line in told.splitlines() if line.startswith("not this drill's: ")]
     assert all(f"{NAME}-restored2" in line for line in copied)
     assert {line.split()[3] for line in copied} >= {"table", "queue", "bucket", "role", "rule", "alarm", "parameter"}
+    assert any(line.startswith("not this drill's: DB instance ") for line in copied)
+    assert any(line.startswith("not this drill's: secret ") for line in copied)
 
 
 def scaled(ground: Ground) -> list[Any]:
@@ -116,7 +120,17 @@ def scaled(ground: Ground) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("never", 0), ("after", 3), ("after", 4), ("torn", 7), ("after", 25), ("after", 30)],
+    [
+        ("never", 0),
+        ("after", 3),
+        ("after", 4),
+        ("torn", 7),
+        ("after", 25),
+        ("after", 30),
+        ("after", 33),
+        ("before", 37),
+        ("after", 39),
+    ],
 )
 def test_killed_and_cleaned_up_twice(
     moment: str, number: int, ground: Ground, capsys: pytest.CaptureFixture[str]
@@ -144,3 +158,4 @@ def test_every_intention_is_told_of_and_no_content_is(ground: Ground) -> None:
     assert b"what nobody may read" not in (folder / FILE).read_bytes()
     kinds = {resource.kind for resource in read_intentions(folder).made}
     assert kinds >= {"table", "backup", "bucket", "role", "queue", "function", "event source mapping", "key", "alias"}
+    assert kinds >= {"DB instance", "DB cluster", "DB snapshot", "DB cluster snapshot", "DB parameter group", "secret"}

@@ -81,6 +81,8 @@ class Stage:
     clock: LateClock = field(default_factory=LateClock)
     planned: SandboxPlan = field(init=False)
     runs: int = 0
+    after: Callable[[SimulatedAWS], None] = lambda _: None
+    """Asked at the end of each run."""
 
     def __post_init__(self) -> None:
         given = parse_sandbox(FILE, "sandbox.yaml")
@@ -113,6 +115,7 @@ class Stage:
             except Exception as error:  # noqa: BLE001 - whatever refuses it is what is asked for.
                 return None, str(error)
             folder = engine.run(plan, out, lambda _: None)
+            self.after(aws)
         return judge(folder), (folder / "history.jsonl").read_text()
 
 

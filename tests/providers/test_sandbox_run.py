@@ -13,6 +13,7 @@ import pytest
 
 from tests.sandbox_ground import (
     ACCOUNTS,
+    ESTATE,
     FILE,
     PRODUCTION,
     RECOVERY,
@@ -85,6 +86,51 @@ def test_what_the_endpoint_lacks_is_unknown_and_never_pass(ground: Ground, capsy
     assert "dynamodb.pitr (moto restores" in not_passed(by_name["dynamodb_pitr"]["findings"])["capability"]["observed"]
     assert told["cells"][0]["verdict"] == "unknown"
     assert "UpdateContinuousBackups" not in ground.calls
+
+
+DATABASE = """
+  - name: ledger
+    kind: rds
+    schema: CREATE TABLE entries (id text PRIMARY KEY, note text)
+    tables: {entries: {key: id, columns: {id: text, note: text}}}
+    records: {id: uuid, note: city}
+    workload: {writes_per_minute: 60}
+    protections: [rds_automated_backup, rds_snapshot_copy]
+    objectives: {rto: 8h, rpo: 1h}
+    production: {size_gb: 1, items: 1000}
+"""
+
+
+def test_a_database_where_there_can_be_none_is_unknown_and_the_others_are_drilled(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground.mark()
+    ground.estate(text=ESTATE.replace("response:", f"{DATABASE.strip(chr(10))}\nresponse:"))
+    ground.file()
+    _, out = planned(ground, capsys)
+    assert "not there: rds: moto's databases hold no rows and take no connections" in out
+    assert "make DB instance" not in out
+    code, told = run(ground, capsys)
+    by_store = {cell["store"]: cell for cell in told["cells"]}
+    assert by_store["people"]["verdict"] == "pass"
+    assert by_store["ledger"]["verdict"] == "unknown"
+    assert code != 0
+    for attempt in by_store["ledger"]["attempts"]:
+        (finding,) = attempt["findings"]
+        assert finding["check"] == "capability"
+        assert "rds (moto's databases hold no rows and take no connections)" in finding["observed"]
+    assert not {"CreateDBInstance", "CreateDBParameterGroup", "CreateSecret"} & set(ground.calls)
+
+
+def test_where_none_of_the_stores_can_exist_nothing_is_made(ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    ground.mark()
+    head, _, tail = ESTATE.partition("stores:")
+    ground.estate(text=f"{head}stores:{DATABASE}{tail[tail.index('response:') :]}")
+    ground.file()
+    code, told = run(ground, capsys, "account_loss", *WHAT[1:])
+    assert [cell["verdict"] for cell in told["cells"]] == ["unknown"]
+    assert code != 0
+    assert ground.writes == []
 
 
 @pytest.mark.parametrize("scenario", ["account_loss", "region_outage"])

@@ -24,6 +24,7 @@ BY_SERVICE: dict[str, Callable[[Request], Iterable[Need]]] = {
     "sqs": services.sqs,
     "ssm": services.ssm,
     "logs": services.logs,
+    "secretsmanager": services.secrets,
     "events": services.events,
     "monitoring": services.cloudwatch,
 }

@@ -49,6 +49,18 @@ def ssm(request: Request) -> Iterator[Need]:
         yield of_everything(request)
 
 
+def secrets(request: Request) -> Iterator[Need]:
+    """AWS puts six characters of its own behind a secret's name in its ARN."""
+    name = named(request, "SecretId", "Name")
+    if not name:
+        yield of_everything(request)
+        return
+    secret = name if name.startswith("arn:") else arn(request, f"secret:{name}-??????")
+    yield Need(action(request), secret)
+    if request.operation == "CreateSecret" and parameters(request).get("Tags"):
+        yield Need(action(request, "TagResource"), secret)
+
+
 def logs(request: Request) -> Iterator[Need]:
     group = named(request, "logGroupName") or named(request, "logGroupIdentifier").partition(":log-group:")[2]
     if not group:
@@ -85,6 +97,8 @@ def cloudwatch(request: Request) -> Iterator[Need]:
     alarms += [value for name, value in given.items() if name.startswith("AlarmNames.member.")]
     for alarm in alarms:
         yield Need(action(request), arn(request, f"alarm:{alarm}"), keys)
-    if not alarms:
+    if not alarms and named(request, "ResourceARN"):
+        yield Need(action(request), named(request, "ResourceARN"), keys)
+    elif not alarms:
         about_alarms = request.operation.startswith("DescribeAlarm")
         yield Need(action(request), arn(request, "alarm:*") if about_alarms else "*", keys)

@@ -85,6 +85,7 @@ def _denied(call: Call, key: Any, action: str) -> str | None:
     """The default key lets in whoever of its account comes by way of RDS, and nobody else."""
     if is_default(str(key.arn)):
         return None if str(key.account_id) == call.account else "because the key is another account's"
+    call.request.also_used.append((action, str(key.arn)))
     if not current().iam_enforced:
         return None
     return key_denies(key, call.request.principal, action, _conditions(call.request, key))

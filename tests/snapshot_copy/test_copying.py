@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drills.handlers.snapshot_copy import CLUSTER, VAULT_TAG, Database, Snapshot, coverage
+from drills.handlers.snapshot_copy.deciding import named_after
 from drills.simulator.rds.state import databases
 from drills.snapshot_copy import deploy, status
 from tests.simulator.rds.databases import lets
@@ -102,6 +103,7 @@ def test_between_regions_of_one_account_production_does_everything() -> None:
     with rowless_site(copy, "orders") as site:
         assert copy.sides == ("production",)
         site.rounds(10)
+        site.invoke("production")  # One more may have become good after the last run.
         kept = site.snapshots("production", OTHER)
         assert len([one for one in kept if one.is_good]) == 2
         attributes = site.world.rds(PRODUCTION, OTHER).describe_db_snapshot_attributes(
@@ -132,7 +134,8 @@ def test_both_sides_keep_so_many_of_the_newest() -> None:
             good = [one for one in site.snapshots("vault") if one.is_good]
             assert not seen or good[-1].as_of >= seen[-1]
             seen += [one.as_of for one in good[-1:]]
-        assert len(good) == 3
+        site.invoke("vault")  # One more may have become good after the last run.
+        assert len([one for one in site.snapshots("vault") if one.is_good]) == 3
         assert len([one for one in site.snapshots("production") if one.is_good]) <= 4
 
 
@@ -298,7 +301,7 @@ def test_25_databases_at_once_wait_for_their_turn() -> None:
 def test_a_name_that_somebody_else_took_is_told_and_left_alone() -> None:
     with rowless_site(copy_named("c"), "orders") as site:
         rds = site.world.rds()
-        at = site.world.now.replace(minute=0, second=0)
+        at = named_after(site.world.now, 3600)
         theirs = f"c-orders-{at:%Y%m%d-%H%M%S}"
         rds.create_db_snapshot(DBInstanceIdentifier="orders", DBSnapshotIdentifier=theirs)
         site.world.pass_minutes(10)
@@ -416,7 +419,7 @@ def test_an_option_group_that_forbids_sharing_is_told() -> None:
 def test_an_engine_that_is_not_known_is_told() -> None:
     settings = copy_named("c").settings("", "")
     known = Database(CLUSTER, "one", "arn:one", "r-1", "aurora-mysql", "available", START, {})
-    found = coverage(settings, [known, replace(known, arn="arn:two", identifier="two", engine="neptune")])
+    found = coverage(settings.selection, [known, replace(known, arn="arn:two", identifier="two", engine="neptune")])
     assert found.chosen == (known,)
     assert found.uncovered == {"arn:two": "DB cluster two is not copied: its engine neptune is not known here"}
 

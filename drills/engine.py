@@ -432,20 +432,24 @@ class _ScenarioRun:
     def _fail_and_respond(self) -> None:
         scenario = self.use.scenario
         self.progress(f"{self.use.label}: failing")
+        incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
+        if scenario.lead_up is not None:
+            scenario.lead_up(incident)
         failed_at = self.world.clock.now()
         for workload in self.workloads:
             workload.site.failure_began(failed_at)
         self._note("failure.began")
         if not scenario.writes_continue:
             self._stop_writing()
-        incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
         scenario.fail(incident)
         detect = self.plan.estate.response.detect(self.use.label)
         if scenario.writes_continue:
             write_for(self.workloads, detect, self.world.clock)
             self._stop_writing()
         else:
-            self.world.clock.sleep(detect)
+            # Whoever watches does not wait until the failure has run its course.
+            gone_by = (self.world.clock.now() - failed_at).total_seconds()
+            self.world.clock.sleep(max(0.0, detect - gone_by))
         self._note("detected")
         decided = self.world.clock.now() + timedelta(seconds=self.plan.estate.response.decide_seconds)
         for workload in self.workloads:

@@ -111,6 +111,13 @@ class StoreKind(Protocol):
         """
         ...
 
+    def unlock(self, site: Site, at: Location) -> None:
+        """Make that ``destroy`` can begin at once: wait for what stands in its way, and turn off what forbids it.
+
+        The store is used as before meanwhile. What can be deleted at once is left as it is.
+        """
+        ...
+
     def destroy(self, site: Site, at: Location) -> None:
         """Delete the store itself, as bad infrastructure code does."""
         ...

@@ -110,6 +110,9 @@ class DynamoDBKind:
     def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
         return False
 
+    def unlock(self, site: Site, at: Location) -> None:
+        """Nothing that is done with a table keeps its deletion waiting for long."""
+
     def destroy(self, site: Site, at: Location) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)
         found = described(dynamodb, at.name)

@@ -13,7 +13,7 @@ from drills.stores import Outgoing
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_damage import damage_database
 from drills.stores.rds_global import leave_global_cluster
-from drills.stores.rds_instances import delete_database, guard
+from drills.stores.rds_instances import delete_database, guard, unlock_database
 from drills.stores.rds_making import make_database
 from drills.stores.rds_probe import probe_database
 from drills.stores.rds_reading import read_records
@@ -71,6 +71,9 @@ class RDSKind:
 
     def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
         return False
+
+    def unlock(self, site: Site, at: Location) -> None:
+        unlock_database(site, at)
 
     def destroy(self, site: Site, at: Location) -> None:
         drop(site, at)

@@ -68,6 +68,9 @@ class S3Kind:
         s3.create_bucket(Bucket=at.name, **({"CreateBucketConfiguration": where} if where else {}))
         return True
 
+    def unlock(self, site: Site, at: Location) -> None:
+        """Nothing that is done with a bucket stands in the way of its deletion."""
+
     def destroy(self, site: Site, at: Location) -> None:
         held = delete_bucket(site, at)
         if held:

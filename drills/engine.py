@@ -376,6 +376,7 @@ class _ScenarioRun:
 
     def _protect(self) -> None:
         self.settings: dict[str, Mapping[str, JSON]] = {}
+        self.unlisted: dict[str, Mapping[str, str]] = {}
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
@@ -391,6 +392,7 @@ class _ScenarioRun:
                     site.note("protection.set_up", protection=use.name)
             self.settings[site.store.name] = workload.kind.settings(site, workload.at)
             site.note("settings.expected", settings=self.settings[site.store.name])
+            self.unlisted[site.store.name] = workload.kind.unlisted(site, workload.at)
 
     def _write(self) -> None:
         minutes = self.plan.estate.workload_minutes
@@ -400,9 +402,17 @@ class _ScenarioRun:
         for workload in self.workloads:
             self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
+            self._note_unlisted(workload)
             for use in workload.site.store.protections:
                 if not lacking(use.name, self.plan.provider.capabilities):
                     self._health(workload, use.name, use.options)
+
+    def _note_unlisted(self, workload: StoreWorkload) -> None:
+        """What no record covers, as it was before and after the workload: what is the same is what must come back."""
+        site, before = workload.site, self.unlisted[workload.site.store.name]
+        now = workload.kind.unlisted(site, workload.at)
+        if before or now:
+            site.note("unlisted.expected", protected=dict(before), written=dict(now))
 
     def _why(self, missing: Sequence[str]) -> str:
         reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})

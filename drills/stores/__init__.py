@@ -10,6 +10,9 @@ from drills.errors import DrillError
 from drills.model import JSON, Finding, Location, Observed, Write
 from drills.site import Site
 
+LEFT_OUT = "left out by the estate"
+"""What ``unlisted`` says of something that nobody is to verify."""
+
 
 class Refused(DrillError):
     """A write that certainly did not happen, of a kind whose client raises no error of AWS's.
@@ -77,6 +80,11 @@ class StoreKind(Protocol):
 
     def inventory(self, site: Site, at: Location) -> Iterator[Observed]:
         """Every record, streaming, in any order, consistently read."""
+        ...
+
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        """What the store holds that no record covers: by name, a text that is the same as long as all of it is, or
+        LEFT_OUT."""
         ...
 
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:

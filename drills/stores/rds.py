@@ -21,6 +21,7 @@ from drills.stores.rds_records import aggregate, encoded, key_text
 from drills.stores.rds_secret import drop_secret
 from drills.stores.rds_sessions import drop, kept
 from drills.stores.rds_settings import put_back, settings_of
+from drills.stores.rds_unlisted import unlisted
 from drills.stores.rds_writing import copy_aggregates, delete_aggregate, put_aggregate, transaction
 
 LONGEST_NAME = 63
@@ -114,6 +115,9 @@ class RDSKind:
         return 0
 
     # --- Settings and answers
+
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        return unlisted(site, at)
 
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         return settings_of(site, at)

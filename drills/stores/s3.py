@@ -104,6 +104,10 @@ class S3Kind:
 
     # --- Settings and answers
 
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        """All that it holds is records."""
+        return {}
+
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         return settings_of(site, at)
 

@@ -404,6 +404,43 @@ def test_an_option_group_of_its_own_is_exchanged_for_the_vaults() -> None:
         assert groups["plain"].startswith("default:")
 
 
+@pytest.mark.parametrize("vault_region", [REGION, OTHER])
+def test_an_option_group_that_a_snapshot_needs_is_made_in_the_vault(vault_region: str) -> None:
+    """With its options and their settings, on every leg of the way; changed when the database's is."""
+    from drills.snapshot_copy import remove
+
+    with rowless_site(copy_named("c", vault_region=vault_region, interval="15m")) as site:
+        rds, name = site.world.rds(), "audited"
+        option_group(site, PRODUCTION, name)
+
+        def set_to(rows: str) -> None:
+            settings = [{"Name": "SERVER_AUDIT_FILE_ROTATIONS", "Value": rows}]
+            option = {"OptionName": "MARIADB_AUDIT_PLUGIN", "OptionSettings": settings}
+            rds.modify_option_group(OptionGroupName=name, OptionsToInclude=[option], ApplyImmediately=True)
+
+        def in_the_vault() -> dict[str, Any]:
+            vault = site.world.rds(VAULT, vault_region)
+            (group,) = vault.describe_option_groups(OptionGroupName="c-audited")["OptionGroupsList"]
+            assert (group["EngineName"], group["MajorEngineVersion"]) == ("mysql", "5.6")
+            (option,) = group["Options"]
+            return {one["Name"]: one["Value"] for one in option["OptionSettings"]}
+
+        set_to("12")
+        site.database("orders")
+        databases().of(PRODUCTION, REGION).instances["orders"].option_group = name
+        site.world.pass_minutes(30)
+        site.rounds(5)
+        assert {one.option_group for one in site.snapshots("vault")} == {"c-audited"}
+        assert in_the_vault() == {"SERVER_AUDIT_FILE_ROTATIONS": "12"}
+        set_to("34")
+        site.rounds(5)
+        assert in_the_vault() == {"SERVER_AUDIT_FILE_ROTATIONS": "34"}
+        remove(site.copy, site.clients, site.wait)
+        for account, region in ((PRODUCTION, vault_region), (VAULT, vault_region)):
+            found = site.world.rds(account, region).describe_option_groups()["OptionGroupsList"]
+            assert not [one for one in found if one["OptionGroupName"].startswith("c-")]
+
+
 def test_an_option_group_that_forbids_sharing_is_told() -> None:
     with rowless_site(copy_named("c")) as site:
         option_group(site, PRODUCTION, "binding", "TDE")

@@ -159,6 +159,12 @@ def test_a_forgotten_password_is_given_anew(workload: StoreWorkload) -> None:
 # --- Within the database ---------------------------------------------------------------------------------------------
 
 
+IDS = [
+    *("extension", "role", "attributes", "membership", "setting", "grant", "public", "option", "column", "sequence"),
+    *("schema", "owner"),
+]
+
+
 @pytest.mark.parametrize(
     ("statements", "setting"),
     [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .making import make, tag_list
+from .option_groups import group_there
 from .run import Run
 from .snapshots import Snapshot
 
@@ -21,8 +22,9 @@ def may_copy(run: Run, rds: Any, source: Snapshot) -> bool:
     return busy is None and full is None
 
 
-def copy(run: Run, rds: Any, source: Snapshot, target: str, key: str, tags: Mapping[str, str], *, leaves: bool) -> None:
-    """Begin a copy of ``source`` called ``target``. ``leaves``: whether it goes to another account or region."""
+def copy(run: Run, rds: Any, source: Snapshot, target: str, key: str, tags: Mapping[str, str], source_rds: Any) -> None:
+    """Begin a copy of ``source`` called ``target``. ``source_rds``: a client of where the source lies, None where the
+    copy stays in its account and region."""
     words = source.words
     asked: dict[str, Any] = {
         f"Source{words.identifier}": source.arn,
@@ -31,8 +33,8 @@ def copy(run: Run, rds: Any, source: Snapshot, target: str, key: str, tags: Mapp
     }
     if source.key is not None:
         asked["KmsKeyId"] = key
-    group = run.settings.option_groups.get(source.option_group)
-    if leaves and group and words.of == "db":
+    group = group_there(run, source_rds, rds, source) if source_rds is not None else None
+    if group is not None:
         asked["OptionGroupName"] = group
     there = source.arn.split(":")[3]
     if there != rds.meta.region_name:

@@ -13,6 +13,7 @@ from .clients import own_client
 from .copying import copy, may_copy
 from .deciding import by_database, is_ours, newest, next_to_copy, offered_too_long, taken_in_vain
 from .making import name_for, tags_for
+from .option_groups import delete_groups
 from .pruning import delete, delete_all, delete_failed
 from .reporting import tell
 from .run import Run
@@ -57,6 +58,7 @@ class ProductionRun(Run):
     def remove(self) -> dict[str, Any]:
         for rds in {self.settings.source_region: self.here, self.settings.vault_region: self.there}.values():
             delete_all(self, rds)
+            delete_groups(self, rds)
         return self.told.as_answer()
 
     def _look(self) -> None:
@@ -114,7 +116,7 @@ class ProductionRun(Run):
             name = name_for(self, one.source, one.as_of, "-shared")
             ours = tags_for(self, "shared", database, tags, one)
             key = self.settings.production_key
-            copy(self, self.there, one, name, key, ours, leaves=self.settings.crosses_regions)
+            copy(self, self.there, one, name, key, ours, self.here if self.settings.crosses_regions else None)
 
     def _share(self, last: Snapshot | None) -> None:
         if last is not None and self.settings.crosses_accounts and last.tags.get(VAULT_TAG) != "copied":

@@ -12,6 +12,7 @@ from .clients import own_client, reader
 from .copying import copy, may_copy
 from .deciding import by_database, is_ours, newest, next_to_copy, to_prune
 from .making import name_for, tags_for
+from .option_groups import delete_groups
 from .pruning import delete, delete_all, delete_failed
 from .reporting import said, tell
 from .run import Run
@@ -45,6 +46,7 @@ class VaultRun(Run):
 
     def remove(self) -> dict[str, Any]:
         delete_all(self, self.rds)
+        delete_groups(self, self.rds)
         return self.told.as_answer()
 
     def _look(self) -> None:
@@ -86,7 +88,8 @@ class VaultRun(Run):
             self._mark_one(offer, "copying")
             tags = tags_for(self, "kept", offer.tags.get(DATABASE_TAG, offer.source), offer.tags, offer)
             name = name_for(self, offer.source, offer.as_of)
-            copy(self, self.rds, offer, name, self.settings.vault_key, tags, leaves=True)
+            source_rds = self.production("rds", self.settings.vault_region)
+            copy(self, self.rds, offer, name, self.settings.vault_key, tags, source_rds)
 
     def _mark(self, group: Sequence[Snapshot], copies: Sequence[Snapshot]) -> None:
         """Production keeps what is being copied. Marks that a run left behind are put right."""

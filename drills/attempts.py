@@ -187,6 +187,8 @@ class Recovery:
             )
             self.site.note("inventory", read_at=_iso(read_at), purged_at=_iso(self.purged_at), **written.as_json())
             self.site.note("settings.observed", settings=dict(kind.settings(self.site, at)))
+            if held := kind.unlisted(self.site, at):
+                self.site.note("unlisted.observed", held=dict(held))
             for finding in self._probed(at):
                 self._check(finding)
 

@@ -382,6 +382,7 @@ class _ScenarioRun:
 
     def _protect(self) -> None:
         self.settings: dict[str, Mapping[str, JSON]] = {}
+        self.unlisted: dict[str, Mapping[str, str]] = {}
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
@@ -397,6 +398,7 @@ class _ScenarioRun:
                     site.note("protection.set_up", protection=use.name)
             self.settings[site.store.name] = workload.kind.settings(site, workload.at)
             site.note("settings.expected", settings=self.settings[site.store.name])
+            self.unlisted[site.store.name] = workload.kind.unlisted(site, workload.at)
 
     def _write(self) -> None:
         minutes = self.plan.estate.workload_minutes
@@ -406,12 +408,20 @@ class _ScenarioRun:
         for workload in self.workloads:
             self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
+            self._note_unlisted(workload)
             for use in workload.site.store.protections:
                 if not lacking(use.name, self.plan.provider.capabilities):
                     self._health(workload, use.name, use.options)
 
     def _missing(self, missing: Sequence[str], **which: str) -> None:
         self._note("capability.missing", **which, missing=missing, reason=self._why(missing))
+
+    def _note_unlisted(self, workload: StoreWorkload) -> None:
+        """What no record covers, as it was before and after the workload: what is the same is what must come back."""
+        site, before = workload.site, self.unlisted[workload.site.store.name]
+        now = workload.kind.unlisted(site, workload.at)
+        if before or now:
+            site.note("unlisted.expected", protected=dict(before), written=dict(now))
 
     def _why(self, missing: Sequence[str]) -> str:
         reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})
@@ -441,20 +451,24 @@ class _ScenarioRun:
     def _fail_and_respond(self) -> None:
         scenario = self.use.scenario
         self.progress(f"{self.use.label}: failing")
+        incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
+        if scenario.lead_up is not None:
+            scenario.lead_up(incident)
         failed_at = self.world.clock.now()
         for workload in self.workloads:
             workload.site.failure_began(failed_at)
         self._note("failure.began")
         if not scenario.writes_continue:
             self._stop_writing()
-        incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
         scenario.fail(incident)
         detect = self.plan.estate.response.detect(self.use.label)
         if scenario.writes_continue:
             write_for(self.workloads, detect, self.world.clock)
             self._stop_writing()
         else:
-            self.world.clock.sleep(detect)
+            # Whoever watches does not wait until the failure has run its course.
+            gone_by = (self.world.clock.now() - failed_at).total_seconds()
+            self.world.clock.sleep(max(0.0, detect - gone_by))
         self._note("detected")
         decided = self.world.clock.now() + timedelta(seconds=self.plan.estate.response.decide_seconds)
         for workload in self.workloads:

@@ -139,6 +139,32 @@ def setting_findings(expected: Mapping[str, JSON], observed: Mapping[str, JSON],
     return [Finding("settings", verdict, store, f"as before the failure: {names}", "all the same")]
 
 
+def unlisted_findings(
+    protected: Mapping[str, JSON], written: Mapping[str, JSON], observed: Mapping[str, JSON], store: str
+) -> list[Finding]:
+    """What no record covers, by name: as it was when the store was protected, when the workload ended, and restored.
+
+    What stayed the same while the application wrote has to have come back like that; of what did not nobody can say
+    what it should be.
+    """
+    findings, same = [], []
+    for name in sorted({*protected, *written, *observed}):
+        before, then, now = (str(one.get(name, "not there")) for one in (protected, written, observed))
+        if before != then:
+            expected = "records that cover it, or that it stays as it is while the application writes"
+            said = f"{before} when it was protected, {then} before the failure, {now} restored: nobody verifies it"
+            findings.append(Finding(f"unlisted.{name}", "unknown", store, expected, said))
+        elif before != now:
+            findings.append(Finding(f"unlisted.{name}", "fail", store, f"as before the failure: {before}", now))
+        else:
+            same.append(f"{name}: {now}")
+    if same:
+        findings.append(
+            Finding("unlisted", "pass", store, "what no record covers, as before the failure", "; ".join(same))
+        )
+    return findings
+
+
 def _one(settings: Mapping[str, JSON], name: str) -> Mapping[str, JSON]:
     return {name: settings[name]} if name in settings else {}
 

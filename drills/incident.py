@@ -27,6 +27,11 @@ class EngineIncident:
             self.damaged[workload.site.store.name] += touched
             workload.site.note("damage", how=how, records=touched)
 
+    def unlock_modules(self) -> None:
+        for workload in self._workloads.values():
+            workload.kind.unlock(workload.site, workload.at)
+            workload.site.note("unlocked")
+
     def delete_modules(self) -> None:
         """Every module that manages a store of the drill goes; a store that no module manages goes by itself."""
         managed = {name for module in self._estate.modules for name in module.resources if "/" not in name}

@@ -165,6 +165,7 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
     ledger = _last(own, "ledger")
     expected = None if ledger is None else Expectations(read_ledger(folder, EvidenceFile.told_by(ledger)))
     settings = _last(own, "settings.expected")
+    unlisted = _last(own, "unlisted.expected")
     error, halted = _last(events, "error"), _last(events, "stopped")
     attempts = tuple(
         judge_attempt(
@@ -177,6 +178,7 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
                 events=[event for event in own if event.data.get("protection") == protection],
                 before=[event for event in own if _tells_of_before(event, protection)],
                 settings=None if settings is None else settings.mapping("settings"),
+                unlisted=None if unlisted is None else (unlisted.mapping("protected"), unlisted.mapping("written")),
                 response=_response(events),
                 respond_from=scenario.respond_from,
                 home_region=home_region,

@@ -21,6 +21,7 @@ from drills.findings import (
     rto_finding,
     setting_findings,
     told_finding,
+    unlisted_findings,
 )
 from drills.history import Event, canonical
 from drills.measure import Measured, Response, measure, rpo_seconds
@@ -36,7 +37,8 @@ class Case:
     """What an attempt is judged by.
 
     ``events`` are those of this path, ``before`` those that tell of its protection before the failure and of what must
-    hold for any path to prove something. ``home_region`` is production's. ``settings``, ``response`` and ``expected``
+    hold for any path to prove something. ``home_region`` is production's. ``unlisted`` is what no record covers, before
+    and after the workload, None for nothing. ``settings``, ``response`` and ``expected``
     are None when the scenario broke before there were any; ``broke`` says by what error, and
     ``stopped`` why it was told to stop.
     """
@@ -49,6 +51,7 @@ class Case:
     events: Sequence[Event]
     before: Sequence[Event]
     settings: Mapping[str, JSON] | None
+    unlisted: tuple[Mapping[str, JSON], Mapping[str, JSON]] | None
     response: Response | None
     respond_from: str
     home_region: str
@@ -96,6 +99,7 @@ def judge_attempt(case: Case) -> Attempt:
         _judge_course(case, found)
         _judge_records(case, found)
         _judge_settings(case, found)
+        _judge_unlisted(case, found)
         _judge_independence(case, found)
         found.findings += [told_finding(event) for event in case.events if event.kind == "check"]
     return Attempt(
@@ -259,6 +263,15 @@ def _judge_settings(case: Case, found: _Found) -> None:
         )
     elif found.measured.rto_seconds is not None:
         raise case.lacks("the settings of the restored store")
+
+
+def _judge_unlisted(case: Case, found: _Found) -> None:
+    """What no record covers: what the workload left as it was must have come back so; the rest nobody can judge."""
+    if case.unlisted is None or case.last("settings.observed") is None:
+        return
+    (protected, written), observed = case.unlisted, case.last("unlisted.observed")
+    held = {} if observed is None else observed.mapping("held")
+    found.findings += guarded("unlisted", case.store, lambda: unlisted_findings(protected, written, held, case.store))
 
 
 def _judge_independence(case: Case, found: _Found) -> None:

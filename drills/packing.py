@@ -13,17 +13,19 @@ UNIX = 3
 
 
 def packed(handler: str) -> bytes:
-    """A zip with the one file ``drills/handlers/<handler>.py``, as Lambda takes it.
+    """A zip of the package ``drills/handlers/<handler>``, which lies at its top, as Lambda takes it.
 
     Stored and not deflated: what deflating gives depends on the version of zlib, and it is a few kilobytes.
     """
-    source = resources.files("drills.handlers").joinpath(f"{handler}.py").read_bytes()
+    package = resources.files("drills.handlers").joinpath(handler)
+    sources = {file.name: file.read_bytes() for file in package.iterdir() if file.name.endswith(".py")}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
-        entry = zipfile.ZipInfo(f"{handler}.py", date_time=FIRST_DAY)
-        entry.create_system = UNIX
-        entry.external_attr = 0o100644 << 16
-        archive.writestr(entry, source)
+        for name in sorted(sources):
+            entry = zipfile.ZipInfo(f"{handler}/{name}", date_time=FIRST_DAY)
+            entry.create_system = UNIX
+            entry.external_attr = 0o100644 << 16
+            archive.writestr(entry, sources[name])
     return content.getvalue()
 
 

@@ -17,6 +17,7 @@ from drills.own_accounts import told
 from drills.own_estate import OUT_OF_REACH, OwnEstate, Use, kind_of, known_settings, there
 from drills.own_site import OwnSite
 from drills.protections import WayBack
+from drills.stores import LEFT_OUT
 
 RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
 
@@ -203,6 +204,7 @@ def restore(own: OwnEstate, chosen: Chosen, *, read_back: bool) -> Restored:
         findings.append(Finding("records", "unknown", site.store.name, "every record read back", "not read back"))
     if chosen.way_back == "new_store":
         findings += _put_in_order(own, site, at, settings, notes)
+        findings += _checked("unlisted", site, lambda: _unlisted(site, at))
         own.progress(f"{site.store.name}: asking the restored store")
         findings += _checked("probe", site, lambda: kind_of(site.store).probe(site, at))
     return Restored(chosen, at, findings, notes)
@@ -257,6 +259,16 @@ def _counted(own: OwnEstate, site: OwnSite, at: Location, way: WayBack) -> Findi
         return Finding("records", verdict, site.store.name, "every record readable", observed, found)
     verdict = "pass" if copied == found else "fail"
     return Finding("records", verdict, site.store.name, f"{counted(copied, 'record')} copied", observed, found)
+
+
+def _unlisted(site: OwnSite, at: Location) -> Sequence[Finding]:
+    """What no record covers: nobody has written down what it should hold."""
+    held = kind_of(site.store).unlisted(site, at)
+    expected = "held against what it was, which only a drill can; name what nobody needs to verify in the estate"
+    return [
+        Finding(f"unlisted.{name}", "pass" if said == LEFT_OUT else "unknown", site.store.name, expected, said)
+        for name, said in held.items()
+    ]
 
 
 def _copied(site: OwnSite, at: Location) -> int | None:

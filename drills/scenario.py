@@ -29,6 +29,10 @@ class Incident(Protocol):
         """Mangle the records of every store in the drill, as a bug would, through the application's own access."""
         ...
 
+    def unlock_modules(self) -> None:
+        """What comes before ``delete_modules``: deletion protection off, once whatever stands in its way has ended."""
+        ...
+
     def delete_modules(self) -> None:
         """Delete every infrastructure module that manages a store of the drill, with all it manages."""
         ...
@@ -54,7 +58,8 @@ class Scenario:
     recovery role's region), ``recovery`` (the recovery account). ``mangles_data``: a restore must go back to before
     the failure began; otherwise the newest state will do. ``writes_continue``: the workload goes on until the failure
     is detected. ``variants`` name the ways the failure can happen, each with one line; the first is the default,
-    and ``drills run name:variant`` picks another.
+    and ``drills run name:variant`` picks another. ``lead_up`` is what must have happened before the failure can begin:
+    it takes nothing from anybody, and no time that it needs is counted.
     """
 
     summary: str
@@ -63,3 +68,4 @@ class Scenario:
     mangles_data: bool = False
     writes_continue: bool = False
     variants: Mapping[str, str] = field(default_factory=dict)
+    lead_up: Callable[[Incident], None] | None = None

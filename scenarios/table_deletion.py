@@ -3,6 +3,10 @@
 from drills.scenario import Incident, Scenario
 
 
+def lead_up(incident: Incident) -> None:
+    incident.unlock_modules()
+
+
 def fail(incident: Incident) -> None:
     incident.delete_modules()
     if incident.variant == "name_taken":
@@ -13,6 +17,7 @@ scenario = Scenario(
     summary="Bad infrastructure code deletes whole modules: the store itself, whatever its kind (of a database, the "
     "instance or cluster with its automated backups), and what the same module manages beside it, read replicas and "
     "copies included.",
+    lead_up=lead_up,
     fail=fail,
     respond_from="production",
     variants={

@@ -17,6 +17,7 @@ from drills.simulator import SimulatedAWS
 from drills.simulator.rds.state import databases
 from drills.site import Site
 from drills.stores.rds_secret import connect
+from tests.simulator.policies import allow, role
 from tests.small_database import store, text
 from tests.small_drill import PRODUCTION, VAULT, Hook, attempt, cell, drill, failed, production, vault
 
@@ -90,6 +91,51 @@ def test_what_a_restored_database_lacks(
     report, _ = drill(tmp_path, "bulk_erase", text=text(store("postgres", ["rds_automated_backup"]), minutes=5))
     assert report.verdict == "fail"
     assert check in failed(report)
+
+
+# --- What no record covers -------------------------------------------------------------------------------------------
+
+BESIDE = """
+      CREATE TABLE rates (currency text PRIMARY KEY, rate numeric NOT NULL);
+      INSERT INTO rates VALUES ('EUR', 1), ('CHF', 0.9412);
+      CREATE TABLE audit (n bigint GENERATED ALWAYS AS IDENTITY, payment text, at timestamptz DEFAULT now());
+      CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN INSERT INTO public.audit (payment) VALUES (NEW.id); RETURN NEW; END $$;
+      CREATE TRIGGER noting AFTER INSERT OR UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION noted();
+      CREATE ROLE readers;
+"""
+
+
+def with_tables_beside(*, unverified: bool) -> str:
+    """Two tables that no record covers: one that stays as it is, one that the application's writes fill."""
+    estate = text(store("postgres", ["rds_automated_backup"]), minutes=5)
+    estate = estate.replace("\n      CREATE ROLE readers;\n", BESIDE, 1)
+    assert BESIDE in estate
+    return estate.replace("    tables:\n", "    unverified: [audit]\n    tables:\n") if unverified else estate
+
+
+def test_a_table_that_no_record_covers_and_that_came_back_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_restored(monkeypatch, by_sql("UPDATE rates SET rate = 0.9411 WHERE currency = 'CHF'"))
+    report, _ = drill(tmp_path, "bulk_erase", text=with_tables_beside(unverified=True))
+    assert report.verdict == "fail"
+    assert set(failed(report)) == {"unlisted.public.rates"}
+    told = failed(report)["unlisted.public.rates"]
+    assert told.expected.startswith("as before the failure: 2 rows, digest ")
+    assert told.observed.startswith("2 rows, digest ")
+
+
+def test_a_table_that_nobody_can_verify_is_told_unless_the_estate_leaves_it_out(tmp_path: Path) -> None:
+    report, _ = drill(tmp_path / "told", "bulk_erase", text=with_tables_beside(unverified=False))
+    assert report.verdict == "unknown"
+    (told,) = failed(report).values()
+    assert (told.check, told.verdict) == ("unlisted.public.audit", "unknown")
+    assert told.observed.endswith("restored: nobody verifies it")
+    report, _ = drill(tmp_path / "left_out", "bulk_erase", text=with_tables_beside(unverified=True))
+    assert report.verdict == "pass", failed(report)
+    (beside,) = [one for one in attempt(report, "rds_automated_backup").findings if one.check == "unlisted"]
+    assert "public.audit: left out by the estate; public.rates: 2 rows, digest " in beside.observed
 
 
 # --- What was to lead back -------------------------------------------------------------------------------------------
@@ -179,20 +225,28 @@ def test_the_default_key(tmp_path: Path) -> None:
     assert "snapshot_copy.age" in failed(report)
 
 
-def lets_nobody_in(aws: SimulatedAWS) -> None:
+def lets_in_for(aws: SimulatedAWS, keep: Callable[[Any], bool]) -> None:
+    """Of the statements of production's key that let the vault in only those that ``keep`` wants are left."""
     kms, key = alias(aws, PRODUCTION, "-snapshots-production")
-    own = {
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{PRODUCTION}:root"},
-        "Action": "kms:*",
-        "Resource": "*",
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [own]})
-    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+    policy = json.loads(kms.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+    own, *others = policy["Statement"]
+    assert others
+    policy["Statement"] = [own, *filter(keep, others)]
+    kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(policy))
 
 
-def test_a_key_that_does_not_let_the_vault_in(tmp_path: Path) -> None:
-    report = sabotaged(tmp_path, lets_nobody_in)
+def lets_nobody_in(aws: SimulatedAWS) -> None:
+    lets_in_for(aws, lambda _: False)
+
+
+def grants_nothing(aws: SimulatedAWS) -> None:
+    """The vault may use the key, and may not have RDS use it."""
+    lets_in_for(aws, lambda statement: "kms:CreateGrant" not in statement["Action"])
+
+
+@pytest.mark.parametrize("hook", [lets_nobody_in, grants_nothing])
+def test_a_key_that_does_not_let_the_vault_in(tmp_path: Path, hook: Hook) -> None:
+    report = sabotaged(tmp_path, hook)
     assert "production's key" in said(report, "snapshot_copy.drift")
     assert "snapshot_copy.age" in failed(report)
 
@@ -266,6 +320,16 @@ def test_a_copy_in_the_same_account(tmp_path: Path) -> None:
     assert report.verdict == "fail"
     assert cell(report).path is None
     assert "InvalidClientTokenId" in said(report, "recovery_point")
+
+
+def helper(aws: SimulatedAWS) -> None:
+    """Somebody gave production a role of the vault's for convenience."""
+    role(aws, "helper", allow("rds:Delete*"), account=VAULT, trusts=f"arn:aws:iam::{PRODUCTION}:root")
+
+
+def test_a_role_by_which_production_can_delete_the_copies(tmp_path: Path) -> None:
+    told = said(sabotaged(tmp_path, helper), "snapshot_copy.isolated")
+    assert told == "helper trusts production and may rds:DeleteDBSnapshot, rds:DeleteDBClusterSnapshot"
 
 
 def test_a_vault_in_the_same_account(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Lambda functions that a user deploys. Each file stands alone: the standard library, boto3 and botocore only."""
+"""Lambda functions that a user deploys, a package each. Each stands alone: the standard library, boto3, botocore."""

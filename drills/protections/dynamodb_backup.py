@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from drills.durations import written
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.protections.dynamodb_restoring import refuse_other_accounts, restored
-from drills.protections.options import duration_seconds, only, whole_number
+from drills.protections.schedule import Bounds, Schedule
 from drills.site import Site
 
 BACKUP_SECONDS = 3_600
@@ -27,18 +23,7 @@ SLACK_SECONDS = 600
 """How much older than the schedule says the newest may be: a backup takes minutes to become available."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``every_seconds`` between two backups, of which ``keep`` stay."""
-
-    every_seconds: float
-    keep: int
-
-    @classmethod
-    def parse(cls, given: Mapping[str, JSON]) -> Options:
-        """Raises ValueError naming the option, what is expected and what was found."""
-        only(given, "every", "keep")
-        return cls(duration_seconds(given, "every", "1h", "1m", "35d"), whole_number(given, "keep", 24, 1, 1000))
+BOUNDS = Bounds(every="1h", least="1m", most="35d", keep=24, most_kept=1000)
 
 
 class BackupProtection:
@@ -56,11 +41,11 @@ class BackupProtection:
         return [Resource("backup, if one is due, of the table", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
-        Options.parse(options)
+        Schedule.parse(options, BOUNDS)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
         """Makes a backup if one is due, and lets the schedule go on for as long as the site does."""
-        parsed = Options.parse(options)
+        parsed = Schedule.parse(options, BOUNDS)
         if _is_due(site, parsed.every_seconds):
             arn = _make(site)
             dynamodb = _client(site)
@@ -71,12 +56,12 @@ class BackupProtection:
                 limit_seconds=BACKUP_SECONDS,
             )
             _prune(site, parsed.keep)
-        site.every(parsed.every_seconds, lambda: _take_turn(site, parsed.keep))
+        parsed.begin(site, lambda: _take_turn(site, parsed.keep), "backup.failed")
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
-        parsed = Options.parse(options)
+        parsed = Schedule.parse(options, BOUNDS)
         limit = parsed.every_seconds + SLACK_SECONDS
-        reach = _reach(site, parsed)
+        reach = parsed.reach(site, "backup.reach")
         made = _available(site)
         expected = f"the newest at most {limit:,.0f} s old"
         if not made:
@@ -127,18 +112,6 @@ class BackupProtection:
         )
 
 
-def _reach(site: Site, options: Options) -> Finding:
-    """Whether a backup from before a failure is still kept when the failure is detected."""
-    needed, kept = max(site.estate.response.detect_seconds.values()), options.keep * options.every_seconds
-    return Finding(
-        check="backup.reach",
-        verdict="pass" if kept >= needed else "fail",
-        subject=site.store.name,
-        expected=f"kept for the {written(needed)} that a failure may take to be detected",
-        observed=f"{options.keep} of them, {written(options.every_seconds)} apart: {written(kept)}",
-    )
-
-
 # --- Making and pruning --------------------------------------------------------------------------------------------
 
 
@@ -159,12 +132,9 @@ def _make(site: Site) -> str:
 
 
 def _take_turn(site: Site, keep: int) -> None:
-    """What the schedule does each time. A backup that fails is noted and seen by its age; the schedule goes on."""
-    try:
-        _make(site)
-        _prune(site, keep)
-    except (ClientError, BotoCoreError) as error:
-        site.note("backup.failed", error=f"{type(error).__name__}: {error}")
+    """What the schedule does each time."""
+    _make(site)
+    _prune(site, keep)
 
 
 def _prune(site: Site, keep: int) -> None:

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from drills.durations import written
 from drills.handlers.snapshot_copy import CLUSTER, DB, Snapshot, Words, newest, snapshot_of, to_prune
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import owner_tag, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
-from drills.protections.options import duration_seconds, only, whole_number
 from drills.protections.rds_restoring import from_snapshot, refuse_other_accounts, refuse_other_regions, restored
+from drills.protections.schedule import Bounds, Schedule
 from drills.site import Site
 from drills.stores.rds import identifier
 from drills.stores.rds_instances import is_aurora, tag_list, wait_available
@@ -27,23 +26,8 @@ from drills.stores.rds_instances import is_aurora, tag_list, wait_available
 SNAPSHOT_SECONDS = 3 * 86_400
 """Longest wait for one snapshot."""
 BUSY = frozenset({"InvalidDBInstanceState", "InvalidDBClusterStateFault"})
-BUSY_SECONDS = 120.0
-"""How soon a snapshot is tried again that a busy database could not have taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``every_seconds`` between two snapshots, of which ``keep`` stay."""
-
-    every_seconds: float
-    keep: int
-
-    @classmethod
-    def parse(cls, given: Mapping[str, JSON]) -> Options:
-        """Raises ValueError naming the option, what is expected and what was found."""
-        only(given, "every", "keep")
-        # A hundred manual snapshots are allowed in a region. Source: RDS user guide, Quotas.
-        return cls(duration_seconds(given, "every", "6h", "15m", "35d"), whole_number(given, "keep", 8, 1, 90))
+BOUNDS = Bounds(every="6h", least="15m", most="35d", keep=8, most_kept=90)
+"""A hundred manual snapshots are allowed in a region. Source: RDS user guide, Quotas."""
 
 
 class SnapshotProtection:
@@ -61,11 +45,11 @@ class SnapshotProtection:
         return [Resource("snapshot, if one is due, of the database", at.name, at.role, at.region)]
 
     def check(self, options: Mapping[str, JSON]) -> None:
-        Options.parse(options)
+        Schedule.parse(options, BOUNDS)
 
     def set_up(self, site: Site, options: Mapping[str, JSON]) -> None:
         """Takes a snapshot if one is due, and lets the schedule go on for as long as the site does."""
-        parsed = Options.parse(options)
+        parsed = Schedule.parse(options, BOUNDS)
         last = newest(_own(site))
         if last is None or (site.clock.now() - last.age_key[0]).total_seconds() >= parsed.every_seconds:
             _take(site)
@@ -73,10 +57,10 @@ class SnapshotProtection:
             site.wait(what, lambda: _none_under_way(site), every_seconds=15, limit_seconds=SNAPSHOT_SECONDS)
             wait_available(site, site.primary())
             _prune(site, parsed.keep)
-        _begin_schedule(site, parsed)
+        parsed.begin(site, lambda: _take_turn(site, parsed.keep), "snapshot.failed", BUSY)
 
     def health(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Finding]:
-        parsed = Options.parse(options)
+        parsed = Schedule.parse(options, BOUNDS)
         # The newest that can be restored may be one that was taken an interval ago, while the next is being made.
         limit = 2 * parsed.every_seconds
         found, now = _own(site), site.clock.now()
@@ -99,7 +83,7 @@ class SnapshotProtection:
                 "no snapshot that failed",
                 ", ".join(failed) or "no snapshot that failed",
             ),
-            _reach(site, parsed),
+            parsed.reach(site, "snapshot.reach"),
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
@@ -138,19 +122,6 @@ class SnapshotProtection:
         return restored(site, at, from_snapshot(site, at, str(point.handle["snapshot_arn"])))
 
 
-def _reach(site: Site, options: Options) -> Finding:
-    """Whether a snapshot from before a failure is still kept when the failure is detected."""
-    # The newest may be from just after the failure, so that it is the others that have to reach back.
-    needed, kept = max(site.estate.response.detect_seconds.values()), (options.keep - 1) * options.every_seconds
-    return Finding(
-        check="snapshot.reach",
-        verdict="pass" if kept >= needed else "fail",
-        subject=site.store.name,
-        expected=f"kept for the {written(needed)} that a failure may take to be detected",
-        observed=f"{options.keep} of them, {written(options.every_seconds)} apart: {written(kept)} at the least",
-    )
-
-
 # --- Taking and pruning ----------------------------------------------------------------------------------------------
 
 
@@ -169,32 +140,10 @@ def _take(site: Site) -> None:
     getattr(_client(site), words.create)(**asked, Tags=tag_list(site.tags))
 
 
-def _begin_schedule(site: Site, options: Options) -> None:
-    """Take turns, and again soon when the database was busy, as with a snapshot that somebody else has taken: who takes
-    turns in step with another would meet it busy each time."""
-    late = False
-
-    def turn() -> None:
-        nonlocal late
-        late = not _take_turn(site, options.keep)
-
-    site.every(options.every_seconds, turn)
-    site.every(BUSY_SECONDS, lambda: turn() if late else None)
-
-
-def _take_turn(site: Site, keep: int) -> bool:
-    """What the schedule does each time; False when the database was busy.
-
-    A snapshot that fails otherwise is noted and seen by its age; the schedule goes on.
-    """
-    try:
-        _take(site)
-        _prune(site, keep)
-    except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] in BUSY:
-            return False
-        site.note("snapshot.failed", error=f"{type(error).__name__}: {error}")
-    return True
+def _take_turn(site: Site, keep: int) -> None:
+    """What the schedule does each time."""
+    _take(site)
+    _prune(site, keep)
 
 
 def _prune(site: Site, keep: int) -> None:

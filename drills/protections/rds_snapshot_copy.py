@@ -22,6 +22,7 @@ from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPo
 from drills.ownership import DRILL_TAG, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
 from drills.protections.rds_restoring import RESTORE_SECONDS, from_snapshot, restored
+from drills.protections.schedule import Schedule
 from drills.site import Site
 from drills.snapshot_copy import (
     Options,
@@ -92,7 +93,7 @@ class SnapshotCopyProtection:
                 "no role of the vault by which production could destroy the copies",
                 found.exposed,
             ),
-            _reach(site, copy),
+            Schedule(copy.options.interval_seconds, copy.options.vault_keep).reach(site, "snapshot_copy.reach"),
         ]
 
     def destroy(self, site: Site, options: Mapping[str, JSON]) -> None:
@@ -266,22 +267,6 @@ def _covered(found: Status) -> str:
     said = [f"{len(found.databases)} copied"]
     said += [f"{arn} excluded, as {rule}" for arn, rule in found.excluded.items()]
     return "; ".join(said)
-
-
-def _reach(site: Site, copy: SnapshotCopy) -> Finding:
-    """Whether a copy from before a failure is still kept when the failure is detected."""
-    needed = max(site.estate.response.detect_seconds.values())
-    options = copy.options
-    # The newest may be from just after the failure, so that it is the others that have to reach back.
-    kept = (options.vault_keep - 1) * options.interval_seconds
-    apart = written(options.interval_seconds)
-    return Finding(
-        check="snapshot_copy.reach",
-        verdict="pass" if kept >= needed else "fail",
-        subject=site.store.name,
-        expected=f"kept for the {written(needed)} that a failure may take to be detected",
-        observed=f"{options.vault_keep} of them, {apart} apart: {written(kept)} at the least",
-    )
 
 
 class _Clients:

@@ -57,6 +57,9 @@ class Options:
     """By a database's option group, the one of the vault that its copies are bound to."""
     copies_at_once: int = 20
     """1 to 20. Source: RDS user guide, Quotas: snapshot copies in progress."""
+    manual_snapshots: int = 100
+    """How many manual snapshots of each kind either account may have in a region, 10 to 100000; more are not made.
+    Source: RDS user guide, Quotas: 100 unless AWS was asked for more."""
     objective_seconds: float = 86_400.0
     """How old the newest copy of a database may be; the alarm and the health check complain beyond."""
     alarm_topics: Mapping[str, str] = field(default_factory=dict)
@@ -88,6 +91,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "production_keep": (1, 20),
     "vault_keep": (1, 100),
     "copies_at_once": (1, 20),
+    "manual_snapshots": (10, 100_000),
 }
 LISTS = frozenset({"names", "exclude_names", "shareable_keys"})
 MAPPINGS = frozenset({"tags", "exclude_tags", "option_groups", "alarm_topics"})
@@ -238,6 +242,7 @@ class SnapshotCopy:
             reader_role_arn=self.reader_role_arn,
             external_id=self.external_id,
             copies_at_once=options.copies_at_once,
+            manual_snapshots=options.manual_snapshots,
             objective_seconds=options.objective_seconds,
             tags=self.tags,
             removable=self.removable,

@@ -18,6 +18,7 @@ READ = (
     "rds:DescribeDBClusterSnapshots",
     "rds:DescribeDBInstances",
     "rds:DescribeDBSnapshots",
+    "rds:DescribeOptionGroups",
     "rds:ListTagsForResource",
 )
 USE_OF_A_KEY = (
@@ -67,6 +68,7 @@ def production_policy(copy: SnapshotCopy) -> Document:
             ],
             "Resource": ours,
         },
+        _making_groups(copy, copy.source_account),
         _keys(f"arn:aws:kms:{copy.source_region}:{copy.source_account}:key/*"),
         _keys(f"arn:aws:kms:{copy.vault_region}:{copy.source_account}:key/*"),
         *_telling(copy, "production"),
@@ -95,6 +97,7 @@ def vault_policy(copy: SnapshotCopy) -> Document:
             ],
             "Resource": ours,
         },
+        _making_groups(copy, copy.vault_account),
         _keys(f"arn:aws:kms:{copy.vault_region}:{copy.vault_account}:key/*"),
         _keys(f"arn:aws:kms:{copy.vault_region}:{copy.source_account}:key/*"),
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": copy.reader_role_arn},
@@ -170,7 +173,22 @@ def _own_snapshots(copy: SnapshotCopy, account: str, *regions: str) -> list[str]
 
 
 def _option_groups(copy: SnapshotCopy, account: str) -> list[str]:
-    return [f"arn:aws:rds:{copy.vault_region}:{account}:og:{name}" for name in copy.options.option_groups.values()]
+    """Those that copies can be bound to: its own, and those that it was told."""
+    names = (f"{copy.prefix}-*", *copy.options.option_groups.values())
+    return [f"arn:aws:rds:{copy.vault_region}:{account}:og:{name}" for name in names]
+
+
+def _making_groups(copy: SnapshotCopy, account: str) -> Mapping[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": [
+            "rds:AddTagsToResource",
+            "rds:CreateOptionGroup",
+            "rds:DeleteOptionGroup",
+            "rds:ModifyOptionGroup",
+        ],
+        "Resource": f"arn:aws:rds:{copy.vault_region}:{account}:og:{copy.prefix}-*",
+    }
 
 
 def _attributes() -> tuple[str, ...]:

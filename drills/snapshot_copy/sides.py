@@ -96,7 +96,7 @@ def _make_role(copy: SnapshotCopy, iam: Any, wait: Wait, name: str, trust: str, 
 
 
 def function_code() -> bytes:
-    """The deployment package of both functions: one file, the same bytes every time."""
+    """The deployment package of both functions: one package, the same bytes every time."""
     return packed("snapshot_copy")
 
 

@@ -77,7 +77,7 @@ def copies_of(copy: SnapshotCopy, clients: Clients) -> list[Snapshot]:
 def status(copy: SnapshotCopy, clients: Clients, clock: Clock) -> Status:
     settings = copy.settings("", "")
     production = clients("production", "rds", copy.source_region)
-    covered = coverage(settings, databases_in(production))
+    covered = coverage(settings.selection, databases_in(production))
     copies, now = copies_of(copy, clients), clock.now()
     states = tuple(_state(one, copies, now) for one in covered.chosen)
     return Status(

@@ -10,6 +10,9 @@ from drills.errors import DrillError
 from drills.model import JSON, Finding, Location, Observed, Write
 from drills.site import Site
 
+LEFT_OUT = "left out by the estate"
+"""What ``unlisted`` says of something that nobody is to verify."""
+
 
 class Refused(DrillError):
     """A write that certainly did not happen, of a kind whose client raises no error of AWS's.
@@ -86,6 +89,11 @@ class StoreKind(Protocol):
         """Every record, streaming, in any order, consistently read."""
         ...
 
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        """What the store holds that no record covers: by name, a text that is the same as long as all of it is, or
+        LEFT_OUT."""
+        ...
+
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         """Every setting the application or the operators rely on, by name, comparable with ``==``."""
         ...
@@ -115,6 +123,13 @@ class StoreKind(Protocol):
 
         It is not where names are each account's own. ``stranger`` gives that account's client of a service in a
         region, or None where there is no such account to act with.
+        """
+        ...
+
+    def unlock(self, site: Site, at: Location) -> None:
+        """Make that ``destroy`` can begin at once: wait for what stands in its way, and turn off what forbids it.
+
+        The store is used as before meanwhile. What can be deleted at once is left as it is.
         """
         ...
 

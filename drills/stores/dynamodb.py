@@ -113,6 +113,9 @@ class DynamoDBKind:
     def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
         return False
 
+    def unlock(self, site: Site, at: Location) -> None:
+        """Nothing that is done with a table keeps its deletion waiting for long."""
+
     def destroy(self, site: Site, at: Location) -> None:
         dynamodb = site.client("dynamodb", at.role, at.region)
         found = described(dynamodb, at.name)
@@ -161,6 +164,10 @@ class DynamoDBKind:
         return delete_all(dynamodb, at.name, expired, site.clock)
 
     # --- Settings and answers
+
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        """All that it holds is records."""
+        return {}
 
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         return settings_of(site, at)

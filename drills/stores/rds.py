@@ -13,7 +13,7 @@ from drills.stores import Outgoing
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_damage import damage_database
 from drills.stores.rds_global import leave_global_cluster
-from drills.stores.rds_instances import delete_database, guard
+from drills.stores.rds_instances import delete_database, guard, unlock_database
 from drills.stores.rds_making import make_database
 from drills.stores.rds_probe import probe_database
 from drills.stores.rds_reading import read_records
@@ -21,6 +21,7 @@ from drills.stores.rds_records import aggregate, encoded, key_text
 from drills.stores.rds_secret import drop_secret
 from drills.stores.rds_sessions import changing, drop, kept
 from drills.stores.rds_settings import put_back, settings_of
+from drills.stores.rds_unlisted import unlisted
 from drills.stores.rds_writing import copy_aggregates, delete_aggregate, put_aggregate, transaction
 
 LONGEST_NAME = 63
@@ -75,6 +76,9 @@ class RDSKind:
     def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
         return False
 
+    def unlock(self, site: Site, at: Location) -> None:
+        unlock_database(site, at)
+
     def destroy(self, site: Site, at: Location) -> None:
         drop(site, at)
         if site.store.config.is_aurora:
@@ -115,6 +119,9 @@ class RDSKind:
         return 0
 
     # --- Settings and answers
+
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        return unlisted(site, at)
 
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         return settings_of(site, at)

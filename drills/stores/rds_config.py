@@ -155,6 +155,8 @@ class DatabaseConfig(Checked):
     """The role that the application works as. The schema makes it and gives it its grants."""
     db_schema: Annotated[str, Field(alias="schema", min_length=1)]
     tables: dict[Name, Rows]
+    unverified: list[Name] = Field(default_factory=list)
+    """Tables that no record covers and that nobody is to verify; all others are held against what they were."""
 
     @property
     def is_aurora(self) -> bool:
@@ -204,6 +206,9 @@ class DatabaseConfig(Checked):
             raise ValueError("expected encrypted: true beside customer_key, found false")
         if self.is_aurora and self.backup_retention == 0:
             raise ValueError("expected a backup_retention of at least 1 day, as Aurora has, found 0")
+        for name in self.unverified:
+            if name in self.tables:
+                raise ValueError(f"expected unverified to name other tables than tables does, found {name!r} in both")
         names: list[str] = list(self.root_rows.columns)
         for name, rows in self.children.items():
             self._check_child(name, rows, names)

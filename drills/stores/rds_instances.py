@@ -207,21 +207,31 @@ def _is_instance(rds: Any, name: str) -> bool:
         raise
 
 
+def unlock_database(site: Site, at: Location, deed: str = "deleting") -> bool:
+    """Switch deletion protection off, once nothing is done with a database of this drill that forbids it; False where
+    there is no such database.
+
+    A snapshot that is being taken stands in the way of every change, for hours where the database is large.
+    """
+    refuse_outside_a_drill(site, label(site, at), deed)
+    found = described(site, at)
+    if found is None:
+        return False
+    guard(site, at, deed)
+    if found.get("DeletionProtection"):
+        wait_available(site, at, limit_seconds=CREATED_SECONDS)
+        modify(site, at, DeletionProtection=False)
+    return True
+
+
 def delete_database(site: Site, at: Location, deed: str = "deleting") -> None:
     """Delete a database of this drill by force, with its automated backups and without a last snapshot.
 
     Deletion protection is switched off first, and a cluster's instances go before it. Nothing happens where there is
     none.
     """
-    refuse_outside_a_drill(site, label(site, at), deed)
-    found = described(site, at)
-    if found is None:
+    if not unlock_database(site, at, deed):
         return
-    guard(site, at, deed)
-    if found.get("DeletionProtection"):
-        # A snapshot that is being taken stands in the way of changes, for hours where the database is large.
-        wait_available(site, at, limit_seconds=CREATED_SECONDS)
-        modify(site, at, DeletionProtection=False)
     rds = client(site, at)
     gone = {"SkipFinalSnapshot": True, "DeleteAutomatedBackups": True}
     if is_aurora(site):

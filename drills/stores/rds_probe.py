@@ -15,6 +15,7 @@ from drills.stores.rds_catalog import CLASS_NAME, FROM_CLASS, IN_CLASS
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_reading import read_one
 from drills.stores.rds_records import aggregate, encoded, key_text
+from drills.stores.rds_sequences import behind
 from drills.stores.rds_sessions import driver, kept
 from drills.stores.rds_types import LARGE_OBJECT
 from drills.stores.rds_writing import delete_aggregate, put_aggregate, transaction
@@ -143,18 +144,10 @@ class _Probe:
     # --- What a restore may have left behind
 
     def sequences(self) -> Answer:
-        found = self.rows(USES_OF_SEQUENCES)
-        behind = []
-        for sequence, table, column, step in found:
-            upwards = step > 0
-            ((last, called),) = self.rows(f"SELECT last_value, is_called FROM {sequence}")
-            ((extreme,),) = self.rows(f"SELECT {'max' if upwards else 'min'}({column}) FROM {table}")
-            following = last + step if called else last
-            if extreme is not None and (extreme >= following if upwards else extreme <= following):
-                behind.append(f"{sequence} gives {following} next, and {table}.{column} has {extreme} already")
-        if behind:
-            return "fail", _named(behind), len(found)
-        return "pass", f"{len(found)} of them ahead" if found else "no column is filled by a sequence", len(found)
+        lagging, looked_at = behind(self.connection)
+        if lagging:
+            return "fail", _named([str(one) for one in lagging]), looked_at
+        return "pass", f"{looked_at} of them ahead" if looked_at else "no column is filled by a sequence", looked_at
 
     def constraints(self) -> Answer:
         found = self.rows(
@@ -236,19 +229,6 @@ BTREES = f"""
 SELECT c.oid::bigint, {CLASS_NAME} FROM {FROM_CLASS} JOIN pg_index i ON i.indexrelid = c.oid
 JOIN pg_am a ON a.oid = c.relam WHERE a.amname = 'btree' AND c.relkind = 'i' AND i.indisvalid
 AND c.relpersistence = 'p' AND {IN_CLASS} ORDER BY 2"""
-USES_OF_SEQUENCES = """
-WITH uses AS (
-    SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS number FROM pg_depend d
-    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
-        AND d.deptype IN ('a', 'i')
-    UNION SELECT d.refobjid, a.adrelid, a.adnum FROM pg_depend d JOIN pg_attrdef a ON a.oid = d.objid
-    WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass)
-SELECT c.oid::regclass::text, u.relation::regclass::text, quote_ident(a.attname), s.seqincrement
-FROM uses u JOIN pg_class c ON c.oid = u.sequence AND c.relkind = 'S' JOIN pg_sequence s ON s.seqrelid = c.oid
-JOIN pg_attribute a ON a.attrelid = u.relation AND a.attnum = u.number AND NOT a.attisdropped
-JOIN pg_class t ON t.oid = u.relation AND NOT t.relispartition AND t.relkind IN ('r', 'p')
-ORDER BY 1, 2, 3"""
-"""Sequences with the columns that they fill, as their own or by a default; by how much it counts."""
 
 
 def _all(found: Sequence[tuple[str, bool]], word: str) -> Answer:

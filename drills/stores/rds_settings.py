@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -20,15 +20,11 @@ from drills.stores.rds_catalog import read_catalog
 from drills.stores.rds_groups import family_of, group_of, put_group, set_by_user
 from drills.stores.rds_instances import Found, guard, tag_list, tags_of
 from drills.stores.rds_secret import is_known, renew_password
-from drills.stores.rds_sessions import changing, driver, kept
-
-if TYPE_CHECKING:
-    from psycopg import Connection
+from drills.stores.rds_sessions import changing, kept
+from drills.stores.rds_within import put_back_within
 
 OWN_ACCOUNT = "<account>"
 INSIGHTS_DAYS = 7
-LISTS = frozenset({"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"})
-"""Settings of several values. Source: PostgreSQL documentation, ALTER ROLE."""
 
 
 def settings_of(site: Site, at: Location) -> dict[str, JSON]:
@@ -58,7 +54,7 @@ def put_back(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
             site.note("setting.refused", setting=name, error=str(error))
         database.look_again()
     with changing(site, at, "settings put back"):
-        _put_back_within(site, at, settings)
+        put_back_within(site, at, settings)
 
 
 # --- Of the instance or cluster --------------------------------------------------------------------------------------
@@ -315,44 +311,3 @@ SETTINGS: Mapping[str, _Setting] = {
     "deletion_protection": _plain("DeletionProtection", "DeletionProtection", False),
 }
 """By name, in the order in which they are put back: what restarts the servers first, protection last."""
-
-
-# --- Within the database ---------------------------------------------------------------------------------------------
-
-
-def _put_back_within(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
-    """Extensions and settings of the database and its roles that are missing, and statistics for the planner."""
-    connection = kept(site, at)
-    now = read_catalog(connection)
-    for name, version in settings.get("database.extensions", {}).items():
-        if name not in now["database.extensions"]:
-            _tried(
-                site, connection, f"CREATE EXTENSION {_quoted(name)} VERSION '{version}' CASCADE", "database.extensions"
-            )
-    for what, value in settings.get("database.database_settings", {}).items():
-        if now["database.database_settings"].get(what) != value:
-            _tried(site, connection, _set(what, value, site.store.config.database), "database.database_settings")
-    connection.execute("ANALYZE")
-
-
-def _tried(site: Site, connection: Connection, statement: str, setting: str) -> None:
-    try:
-        connection.execute(statement)
-    except driver().Error as error:
-        site.note("setting.refused", setting=setting, error=str(error).strip())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _set(what: str, value: str, database: str) -> str:
-    """``database role app work_mem`` and its value → the statement that sets it."""
-    words = what.split(" ")
-    # A list keeps the quotes that its members have.
-    literal = value if words[-1] in LISTS else "'" + value.replace("'", "''") + "'"
-    within = f" IN DATABASE {_quoted(database)}" if words[0] == "database" else ""
-    if "role" in words[:-1]:
-        role = words[words.index("role") + 1]
-        return f"ALTER ROLE {_quoted(role)}{within} SET {words[-1]} = {literal}"
-    return f"ALTER DATABASE {_quoted(database)} SET {words[-1]} = {literal}"

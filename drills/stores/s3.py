@@ -71,6 +71,9 @@ class S3Kind:
         s3.create_bucket(Bucket=at.name, **({"CreateBucketConfiguration": where} if where else {}))
         return True
 
+    def unlock(self, site: Site, at: Location) -> None:
+        """Nothing that is done with a bucket stands in the way of its deletion."""
+
     def destroy(self, site: Site, at: Location) -> None:
         held = delete_bucket(site, at)
         if held:
@@ -103,6 +106,10 @@ class S3Kind:
         return 0
 
     # --- Settings and answers
+
+    def unlisted(self, site: Site, at: Location) -> Mapping[str, str]:
+        """All that it holds is records."""
+        return {}
 
     def settings(self, site: Site, at: Location) -> Mapping[str, JSON]:
         return settings_of(site, at)

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from drills.handlers import stream_copy
-from drills.handlers.stream_copy import Settings
+from drills.handlers.stream_copy import Settings, clients
 
 PRODUCTION = "111111111111"
 VAULT = "222222222222"
@@ -110,8 +110,8 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultAccount]:
         settings = Settings("copy", "markers", VAULT, "eu-west-1", role, "ext", "aside", "set-aside/", LABEL)
         for name, value in settings.as_environment().items():
             monkeypatch.setenv(name, value)
-        stream_copy._vaults.clear()
-        stream_copy._own_clients.clear()
+        clients._vaults.clear()
+        clients._own_clients.clear()
         keys = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
         session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "eu-west-1")
         account = VaultAccount(session.client("dynamodb"), session.client("s3"), settings)
@@ -124,5 +124,5 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[VaultAccount]:
             )
         account.s3.create_bucket(Bucket="aside", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
         yield account
-        stream_copy._vaults.clear()
-        stream_copy._own_clients.clear()
+        clients._vaults.clear()
+        clients._own_clients.clear()

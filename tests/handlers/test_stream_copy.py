@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,23 +16,6 @@ from drills.handlers.stream_copy import marker_id, value_from_event, version_of
 from tests.handlers.conftest import LABEL, VaultAccount, gone, put, record
 
 LATER = "2026-01-06T09:00:00.000"
-
-
-def test_stands_alone() -> None:
-    tree = ast.parse(Path(stream_copy.__file__).read_text())
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert "drills" not in imported
-    assert imported - set(__import__("sys").stdlib_module_names) == {"boto3", "botocore"}
 
 
 def test_copies_puts_and_deletes(vault: VaultAccount) -> None:

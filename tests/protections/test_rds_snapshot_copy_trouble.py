@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from drills.errors import ProtectionError
 from drills.model import Finding
 from drills.protections import rds_snapshot_copy
 from drills.protections.rds_snapshot_copy import copy_of, protection
-from drills.snapshot_copy import copies_of
+from drills.snapshot_copy import copies_of, deploy
 from drills.stores.rds import kind
 from drills.world_site import WorldSite
 from tests.protections.snapshot_copies import AWAY, OPTIONS, left_over
 from tests.stores.database_site import (
     DATABASE,
+    PRODUCTION,
     RECOVERY,
     VAULT,
     aws,
@@ -61,6 +63,17 @@ def test_who_cannot_read_the_vaults_key_or_snapshot_is_told(copied: WorldSite) -
     with pytest.raises(ProtectionError, match=f"{found.identifier} to be shared with account {RECOVERY}"):
         protection.restore(copied, OPTIONS, point, AWAY, name)
     assert left_over(copied) == []
+
+
+def test_a_copy_in_productions_own_account_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No estate file can ask for one; whoever deploys by the library can."""
+    with database_site(tmp_path / "drill") as site:
+        filled(site, 5)
+        own = replace(copy_of(site, OPTIONS), vault_account=PRODUCTION)
+        deploy(own, rds_snapshot_copy._Clients(site), site.wait)
+        monkeypatch.setattr(rds_snapshot_copy, "copy_of", lambda *_: own)
+        told = failed(protection.health(site, OPTIONS))["snapshot_copy.isolated"]
+        assert (told.verdict, told.observed) == ("fail", "the copies are in production's own account")
 
 
 def test_a_stale_copy_and_an_untagged_database_are_told(copied: WorldSite) -> None:

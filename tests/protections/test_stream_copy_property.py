@@ -23,7 +23,7 @@ from moto import mock_aws
 
 from drills.clock import WallClock
 from drills.handlers import stream_copy
-from drills.handlers.stream_copy import marker_id, version_of
+from drills.handlers.stream_copy import clients, marker_id, version_of
 from drills.stream_copy import StreamCopy, backfill, redrive
 from drills.stream_copy.production_side import function_settings
 from drills.stream_copy.rows import BackfillState
@@ -105,7 +105,7 @@ class CopyMachine(RuleBasedStateMachine):
         self.environment.start()
         self.aws.start()
         self.sleep.start()
-        stream_copy._vaults.clear()
+        clients._vaults.clear()
         sts = boto3.client("sts")
         self.sessions = {}
         for side, account in (("production", PRODUCTION), ("vault", VAULT)):
@@ -134,7 +134,7 @@ class CopyMachine(RuleBasedStateMachine):
         try:
             self.come_to_rest()
         finally:
-            stream_copy._vaults.clear()
+            clients._vaults.clear()
             self.gate.patch.stop()
             self.sleep.stop()
             self.aws.stop()
@@ -214,7 +214,7 @@ class CopyMachine(RuleBasedStateMachine):
         try:
             self.deliver(data)
         except Killed:
-            stream_copy._vaults.clear()
+            clients._vaults.clear()
         finally:
             self.gate.kill_in = None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from drills.handlers.snapshot_copy import Run, Settings
+from drills.handlers.snapshot_copy import Settings
+from drills.handlers.snapshot_copy.run import Run
 from drills.snapshot_copy import Options, SnapshotCopy
 from tests.snapshot_copy.copy_site import OTHER, PRODUCTION, REGION, VAULT, copy_named
 

@@ -159,6 +159,13 @@ def test_a_database_that_is_to_be_there_and_is_not_is_told() -> None:
         assert found(site).uncovered == ("payments is to be copied, and there is no database of that name",)
 
 
+def test_copies_in_productions_own_account_are_told() -> None:
+    """Where the account is lost, so are they, whoever could delete them before."""
+    with rowless_site(copy_named("c", vault=PRODUCTION, vault_region=OTHER), "orders") as site:
+        site.rounds(3)
+        assert found(site).exposed == ("the copies are in production's own account",)
+
+
 def test_what_is_gone_is_told_part_by_part() -> None:
     with rowless_site(copy_named("c"), "orders") as site:
         for side in site.copy.sides:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from drills.history import Event, History, read_history
 from drills.model import Location
 from drills.stores.rds_secret import read_secret
 from drills.world_site import WorldSite
@@ -40,6 +41,7 @@ __all__ = [
     "database_site",
     "describe",
     "estate_text",
+    "events",
     "filled",
     "inventory",
     "plain_client",
@@ -195,6 +197,12 @@ def asked(site: WorldSite, at: Location, query: str) -> list[Any]:
 def told(site: WorldSite, at: Location, statement: str) -> None:
     with stranger(site, at) as connection:
         connection.execute(statement)
+
+
+def events(site: WorldSite, kind: str) -> list[Event]:
+    """What was noted of this kind so far."""
+    assert isinstance(site._history, History)
+    return [event for event in read_history(Path(site._history._file.name).parent) if event.kind == kind]
 
 
 def describe(site: WorldSite, at: Location) -> Any:

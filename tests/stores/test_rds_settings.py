@@ -19,8 +19,10 @@ from tests.stores.database_site import (
     DATABASE,
     as_ledger_says,
     asked,
+    by_check,
     database_site,
     describe,
+    events,
     filled,
     plain_client,
     told,
@@ -152,3 +154,100 @@ def test_a_forgotten_password_is_given_anew(workload: StoreWorkload) -> None:
     assert kind.settings(site, at) == settings
     renew_password(site, at)
     assert kind.settings(site, at) == settings
+
+
+# --- Within the database ---------------------------------------------------------------------------------------------
+
+
+IDS = [
+    *("extension", "role", "attributes", "membership", "setting", "grant", "public", "option", "column", "sequence"),
+    *("schema", "owner"),
+]
+
+
+@pytest.mark.parametrize(
+    ("statements", "setting"),
+    [
+        ("DROP EXTENSION citext CASCADE; ALTER TABLE payments ADD email text", "database.extensions"),
+        ("GRANT readers TO CURRENT_USER; DROP OWNED BY readers; DROP ROLE readers", "database.roles"),
+        ("ALTER ROLE shop_payments NOLOGIN CREATEDB CONNECTION LIMIT 3", "database.roles"),
+        ("REVOKE readers FROM shop_payments", "database.roles"),
+        ("ALTER ROLE shop_payments RESET statement_timeout", "database.database_settings"),
+        ("REVOKE UPDATE, DELETE ON payments FROM shop_payments", "database.grants"),
+        ("GRANT SELECT ON payments TO PUBLIC", "database.grants"),
+        ("GRANT SELECT ON payments TO readers WITH GRANT OPTION", "database.grants"),
+        ("GRANT UPDATE (state) ON payments TO readers", "database.grants"),
+        ("REVOKE USAGE ON SEQUENCE receipt_numbers FROM shop_payments", "database.grants"),
+        ("GRANT CREATE ON SCHEMA public TO readers", "database.grants"),
+        (
+            "GRANT shop_payments TO CURRENT_USER; GRANT ALL ON SCHEMA public TO shop_payments;"
+            "ALTER TABLE payment_lines OWNER TO shop_payments",
+            "database.grants",
+        ),
+    ],
+    ids=[
+        "extension",
+        "role",
+        "attributes",
+        "membership",
+        "setting",
+        "grant",
+        "public",
+        "option",
+        "column",
+        "sequence",
+        "schema",
+        "owner",
+    ],
+)
+def test_what_lacks_within_is_put_back(workload: StoreWorkload, statements: str, setting: str) -> None:
+    """All but what the schema lost with it."""
+    site, at = workload.site, workload.at
+    before = kind.settings(site, at)
+    told(site, at, statements)
+    assert setting in differing(workload, before)
+    kind.reconfigure(site, at, before)
+    if "citext" in statements:
+        left = set(differing(workload, before))
+        assert "database.extensions" not in left
+        assert left <= {f"database.{word}" for word in ("tables", "indexes", "functions")}
+        told(site, at, "ALTER TABLE payments ALTER email TYPE citext")
+        told(site, at, "CREATE INDEX payments_email ON payments USING gin (email gin_trgm_ops)")
+    else:
+        assert kind.settings(site, at) == before
+
+
+def test_a_role_that_was_made_again_has_no_password_and_that_is_noted(workload: StoreWorkload) -> None:
+    site, at = workload.site, workload.at
+    before = kind.settings(site, at)
+    told(site, at, "GRANT readers TO CURRENT_USER; DROP OWNED BY readers; DROP ROLE readers")
+    kind.reconfigure(site, at, before)
+    noted = events(site, "role.made")[-1].data
+    assert (noted["role"], noted["password"]) == ("readers", "none: whoever uses it has to set one")
+
+
+def test_a_sequence_that_lags_is_put_ahead(workload: StoreWorkload) -> None:
+    site, at = workload.site, workload.at
+    told(site, at, "INSERT INTO payments (payment_id, booked, amount, at) VALUES ('last', '2026-01-05', 1, now())")
+    ((furthest,),) = asked(site, at, "SELECT max(receipt_number) FROM payments")
+    told(site, at, "SELECT setval('receipt_numbers', 1000)")
+    assert by_check(kind.probe(site, at))["database.sequences"].verdict == "fail"
+    told(site, at, "SELECT setval('receipt_numbers', 1000)")
+    kind.reconfigure(site, at, kind.settings(site, at))
+    assert asked(site, at, "SELECT nextval('receipt_numbers')") == [(furthest + 1,)]
+    assert by_check(kind.probe(site, at))["database.sequences"].verdict == "pass"
+    told(site, at, "DELETE FROM payments WHERE payment_id = 'last'")
+
+
+def test_what_cannot_be_put_back_stays_to_be_found(workload: StoreWorkload) -> None:
+    """A table that is lost is the recovery point's business; that the server refuses something is noted."""
+    site, at = workload.site, workload.at
+    before = kind.settings(site, at)
+    wanted = {**before, "database.extensions": {**before["database.extensions"], "no_such": "1.0"}}
+    wanted["database.grants"] = {**before["database.grants"], "table public.lost": "owner app: readers=r/app"}
+    kind.reconfigure(site, at, wanted)
+    assert set(differing(workload, wanted)) == {"database.extensions", "database.grants"}
+    refused = events(site, "setting.refused")[-1].data
+    assert refused["setting"] == "database.extensions"
+    assert "no_such" in refused["error"]
+    assert kind.settings(site, at) == before

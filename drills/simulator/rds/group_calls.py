@@ -12,7 +12,7 @@ from typing import Any
 from moto.rds.models import OptionGroup, rds_backends
 
 from drills.simulator.rds import parameters, settings
-from drills.simulator.rds.calls import Call, Refused, answering
+from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.model import POSTGRES, Held
 from drills.simulator.rds.state import databases
 from drills.simulator.state import Simulation
@@ -87,16 +87,33 @@ def create_option_group(call: Call) -> Mapping[str, Any] | None:
     tags = [{"Key": key, "Value": value} for key, value in settings.tags_in(params).items()]
     group = OptionGroup(backend, name, POSTGRES, major, params.get("OptionGroupDescription"), tags)
     backend.option_groups[name] = group
-    shape = {
-        "OptionGroupName": name,
+    return {"OptionGroup": _option_group(group)}
+
+
+def _option_group(group: OptionGroup) -> Mapping[str, Any]:
+    return {
+        "OptionGroupName": group.name,
         "OptionGroupDescription": group.description,
-        "EngineName": POSTGRES,
-        "MajorEngineVersion": major,
-        "Options": [],
+        "EngineName": group.engine_name,
+        "MajorEngineVersion": group.major_engine_version,
+        "Options": group.options,
         "AllowsVpcAndNonVpcInstanceMemberships": False,
         "OptionGroupArn": group.arn,
     }
-    return {"OptionGroup": shape}
+
+
+def describe_option_groups(call: Call) -> Mapping[str, Any] | None:
+    """All of them, which moto fails to list; moto describes one by its name."""
+    if call.params.get("OptionGroupName"):
+        return None
+    groups = rds_backends[call.account][call.region].option_groups.values()
+    engine, major = call.params.get("EngineName"), call.params.get("MajorEngineVersion")
+    chosen = [
+        _option_group(one)
+        for one in sorted(groups, key=lambda one: one.name)
+        if engine in (None, one.engine_name) and major in (None, one.major_engine_version)
+    ]
+    return page(call, chosen, "OptionGroupsList")
 
 
 def delete_option_group(call: Call) -> None:
@@ -125,6 +142,7 @@ def begin(_: Simulation) -> None:
 
 OPERATIONS = {
     "rds:CreateOptionGroup": answering(create_option_group),
+    "rds:DescribeOptionGroups": answering(describe_option_groups),
     "rds:DeleteOptionGroup": answering(delete_option_group),
     "rds:DeleteDBSubnetGroup": answering(delete_subnet_group),
     "rds:ModifyDBParameterGroup": answering(lambda call: modify(call, False)),

@@ -75,3 +75,18 @@ def test_security_groups_are_shown_and_changed(simulated_aws: SimulatedAWS) -> N
     found = rds.describe_db_instances()["DBInstances"][0]
     assert found["VpcSecurityGroups"] == [{"VpcSecurityGroupId": group, "Status": "active"}]
     assert found["EnabledCloudwatchLogsExports"] == ["postgresql"]
+
+
+def test_all_option_groups_are_listed(simulated_aws: SimulatedAWS) -> None:
+    """moto fails at a list of them all."""
+    rds = simulated_aws.session("111111111111").client("rds", "eu-west-1")
+    for name, engine, major in (("two", "mysql", "8.0"), ("one", "postgres", "17")):
+        rds.create_option_group(
+            OptionGroupName=name, EngineName=engine, MajorEngineVersion=major, OptionGroupDescription="of the test"
+        )
+    found = rds.describe_option_groups()["OptionGroupsList"]
+    assert [(one["OptionGroupName"], one["EngineName"]) for one in found] == [("one", "postgres"), ("two", "mysql")]
+    (only,) = rds.describe_option_groups(EngineName="mysql")["OptionGroupsList"]
+    assert only["OptionGroupName"] == "two"
+    (named,) = rds.describe_option_groups(OptionGroupName="one")["OptionGroupsList"]
+    assert named["MajorEngineVersion"] == "17"

@@ -101,14 +101,16 @@ def test_a_package_is_the_same_whatever_its_file_looks_like(folder: Path) -> Non
     assert run("stream-copy") == 0
     (package,) = Path("stream-copy").glob("*.zip")
     with zipfile.ZipFile(package) as archive:
-        (entry,) = archive.infolist()
-        assert entry.filename == "stream_copy.py"
-        assert entry.date_time == (1980, 1, 1, 0, 0, 0)
-        # What deflating gives depends on the version of zlib.
-        assert entry.compress_type == zipfile.ZIP_STORED
-        assert entry.create_system == 3
-        handler = Path(sys.modules["drills"].__file__ or "").parent / "handlers" / "stream_copy.py"
-        assert archive.read(entry) == handler.read_bytes()
+        entries = archive.infolist()
+        handlers = Path(sys.modules["drills"].__file__ or "").parent / "handlers"
+        modules = sorted((handlers / "stream_copy").glob("*.py"))
+        assert [entry.filename for entry in entries] == [f"stream_copy/{module.name}" for module in modules]
+        for entry, module in zip(entries, modules, strict=True):
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+            # What deflating gives depends on the version of zlib.
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert entry.create_system == 3
+            assert archive.read(entry) == module.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["stream-copy", "bucket-copy"])

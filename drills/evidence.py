@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,18 @@ class Evidence:
                 f"{folder}: the drill's folder cannot be written ({error.strerror}). Give another place with --out."
             ) from None
         return cls(folder, EvidenceFile(PLAN, 1, hashlib.sha256(plan).hexdigest()))
+
+    @classmethod
+    def go_on(cls, folder: Path, plan: EvidenceFile) -> Evidence:
+        """The evidence of a drill that was cut off, to be added to. ``plan``: as its history tells of it."""
+        return cls(folder, plan)
+
+    def keep_only(self, told: Container[str]) -> None:
+        """Remove the files of stores of which nothing that counts tells: cut off, or of what is begun anew."""
+        for pattern in WRITTEN_BY_A_STORE:
+            for path in (self.folder / "evidence").glob(f"*/*/{pattern}"):
+                if path.relative_to(self.folder).as_posix() not in told:
+                    path.unlink()
 
     def write_ledger(self, label: str, store: str, ledger: Ledger) -> EvidenceFile:
         """Write one store's ledger of the scenario ``label``."""

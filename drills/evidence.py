@@ -59,7 +59,7 @@ class EvidenceFile:
 
 
 class Evidence:
-    """Writes the evidence of one drill."""
+    """Writes the evidence of one drill. ``plan`` is the plan that lies there, as the history tells of it."""
 
     def __init__(self, folder: Path, plan: EvidenceFile) -> None:
         self.folder = folder
@@ -83,11 +83,6 @@ class Evidence:
                 f"{folder}: the drill's folder cannot be written ({error.strerror}). Give another place with --out."
             ) from None
         return cls(folder, EvidenceFile(PLAN, 1, hashlib.sha256(plan).hexdigest()))
-
-    @classmethod
-    def go_on(cls, folder: Path, plan: EvidenceFile) -> Evidence:
-        """The evidence of a drill that was cut off, to be added to. ``plan``: as its history tells of it."""
-        return cls(folder, plan)
 
     def keep_only(self, told: Container[str]) -> None:
         """Remove the files of stores of which nothing that counts tells: cut off, or of what is begun anew."""

@@ -79,7 +79,7 @@ class _GoingOn:
         self.history: Appends = redacted(plan.provider, cut_off.history)
         told = cut_off.events[0].mapping("plan")
         file = EvidenceFile(str(told["file"]), 1, str(told["sha256"]))
-        self.evidence = Evidence.go_on(cut_off.folder, file)
+        self.evidence = Evidence(cut_off.folder, file)
         self.lines: list[str] = []
 
     def on_with(self, use: ScenarioUse, standing: Standing) -> None:

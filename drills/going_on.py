@@ -112,7 +112,7 @@ class _GoingOn:
     # --- Anew
 
     def _anew(self, use: ScenarioUse, standing: Standing) -> None:
-        reason = f"it had been cut off before its response was decided{_last_word(standing)}"
+        reason = f"{standing.why}{_last_word(standing)}"
         self._tell(standing, f"is run anew: {reason}")
         found = self.keeping.clean_up(self.cut_off.ask, self.progress)
         self.history.append(SCENARIO, self.clock.now(), scenario=use.label, reason=reason, **as_remark(found))

@@ -8,6 +8,7 @@ told to stop, is only cleaned up after.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from drills.clean_up import Ask, CleanUp, Progress, clean_up
 from drills.cleaning_permissions import cleaning_by_record
 from drills.clock import Clock
-from drills.errors import ConfigurationError, DrillError, UsageError
+from drills.errors import ConfigurationError, DrillError, EvidenceError, UsageError
 from drills.going_on import CutOff, go_on
 from drills.history import Event, History
 from drills.in_force import in_force
@@ -30,6 +31,7 @@ from drills.safety import is_the_account
 from drills.sandbox_file import SandboxFile, read_sandbox
 from drills.sandbox_plan import SandboxPlan
 from drills.sessions import Sessions
+from drills.standing import CLEANED_UP
 from drills.stopping import stop_file
 
 
@@ -51,8 +53,18 @@ def cleaned_up(folder: Path, clock: Clock, progress: Progress, file: Path | None
     record, told_so_far = Intentions.go_on(folder)
     with record:
         ask = asking(record.header, file, told_so_far)
+        _tell_that_it_is_cleaned_up(folder, clock)
         thorough = record.header.endpoint_url is not None
         return clean_up(record, told_so_far, ask, clock, progress, thorough=thorough)
+
+
+def _tell_that_it_is_cleaned_up(folder: Path, clock: Clock) -> None:
+    """So that nobody goes on with attempts at what is gone. What was made is deleted also where nothing can be told."""
+    with suppress(EvidenceError, OSError):
+        history, events = History.go_on(folder)
+        with history:
+            if events[-1].kind != "drill.ended":
+                history.append(CLEANED_UP, clock.now())
 
 
 def resume(folder: Path, clock: Clock, progress: Progress, file: Path | None = None) -> Resumed:

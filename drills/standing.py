@@ -12,6 +12,8 @@ from drills.in_force import ATTEMPT, SCENARIO, in_force
 from drills.model import Estate, Store
 from drills.redaction import MASK
 
+CLEANED_UP = "cleaned_up"
+"""The event by which ``drills cleanup`` says that it begins to delete what a drill made."""
 How = Literal["finished", "not_begun", "broken", "anew", "go_on"]
 """``broken`` by an error of its own, of which only the clean-up is missing; ``anew`` from its beginning; ``go_on`` with
 the attempts that have not ended."""
@@ -43,7 +45,8 @@ class StoreStanding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One scenario. ``runs``: how often it was begun. ``last`` is its last event, None where it has none.
+    """One scenario. ``runs``: how often it was begun. ``last`` is its last event, None where it has none. ``why`` it
+    is to be run anew, if it is.
 
     The rest is known only where it is to go on: when it failed and when the response was decided, its stores, and the
     failures that were enforced.
@@ -53,6 +56,7 @@ class Standing:
     how: How
     runs: int
     last: Event | None
+    why: str = ""
     failed: datetime | None = None
     decided: datetime | None = None
     stores: tuple[StoreStanding, ...] = ()
@@ -91,8 +95,11 @@ def standing_of(events: Sequence[Event], label: str, estate: Estate) -> Standing
     stores = [_store(own, store) for store in estate.stores]
     known = [store for store in stores if store is not None]
     if failed is None or decided is None or len(known) < len(stores):
-        return Standing(label, "anew", runs, last)
-    return Standing(
+        return Standing(label, "anew", runs, last, "it had been cut off before its response was decided")
+    # What was masked in the history is not known any more, and cannot be put back.
+    if any(MASK.encode() in canonical(dict(store.settings.data)) for store in known):
+        return Standing(label, "anew", runs, last, "a setting of its stores was masked in the history")
+    found = Standing(
         label=label,
         how="go_on",
         runs=runs,
@@ -102,6 +109,10 @@ def standing_of(events: Sequence[Event], label: str, estate: Estate) -> Standing
         stores=tuple(known),
         enforced=tuple(event for event in own if event.kind == "failure.enforced"),
     )
+    cleaned = any(event.kind == CLEANED_UP and event.sequence > own[0].sequence for event in events)
+    if cleaned and found.to_try(estate):
+        return Standing(label, "anew", runs, last, "what it would be restored from was deleted by `drills cleanup`")
+    return found
 
 
 def _store(own: Sequence[Event], store: Store) -> StoreStanding | None:
@@ -109,9 +120,6 @@ def _store(own: Sequence[Event], store: Store) -> StoreStanding | None:
     mine = [event for event in own if event.data.get("store") == store.name]
     provisioned, settings, ledger = (_last(mine, kind) for kind in ("store.provisioned", "settings.expected", "ledger"))
     if provisioned is None or settings is None or ledger is None:
-        return None
-    # What was masked in the history is not known any more, and cannot be put back.
-    if MASK.encode() in canonical(dict(settings.data)):
         return None
     tries = (_try(mine, use.name) for use in store.protections)
     return StoreStanding(

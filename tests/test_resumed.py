@@ -18,7 +18,7 @@ from drills.in_force import in_force
 from drills.intentions import Header, Intentions, read_intentions
 from drills.judge import judge
 from drills.model import Attempt, Estate
-from drills.standing import Standing, standing_of
+from drills.standing import CLEANED_UP, Standing, standing_of
 from drills.stopping import time_limit
 from tests import small_drill
 from tests.made_and_killed import DRILL, NAME
@@ -158,6 +158,14 @@ def test_a_setting_that_was_masked_cannot_be_put_back() -> None:
     masked = course()
     masked[2] = ("settings.expected", {"store": "people", "settings": {"note": "[redacted]"}})
     assert standing(8, masked).how == "anew"
+
+
+def test_what_was_cleaned_up_after_is_run_anew_unless_all_was_tried() -> None:
+    def how(events: int) -> str:
+        told = [*numbered(*course()[:events], scenario="loss"), event(events + 1, CLEANED_UP)]
+        return standing_of(told, "loss", one_store()).how
+
+    assert [how(events) for events in (0, 5, 8, 10, 11)] == ["not_begun", "anew", "anew", "go_on", "finished"]
 
 
 def test_one_that_broke_is_not_tried_again() -> None:

@@ -56,6 +56,14 @@ def test_killed_at_every_call(moment: str, number: int, direct: Ground, capsys: 
 
 
 @pytest.mark.soak
+def test_killed_and_cleaned_up_after(direct: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    drill = planned(direct, capsys, *SCENARIOS)
+    drill.killed_when_run("phase=restore")
+    assert direct.drills("cleanup", str(drill.folder)) == 0
+    as_if_uninterrupted(drill)
+
+
+@pytest.mark.soak
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     kills=st.lists(

@@ -211,3 +211,4 @@ def test_whatever_is_not_such_a_drill_is_refused_and_said(ground: Ground, capsys
     (folder / FILE).write_bytes(whole)
     assert ground.drills("cleanup", str(folder)) == 0
     assert tables(ground) == []
+    assert json.loads((folder / "history.jsonl").read_text().splitlines()[-1])["kind"] == "cleaned_up"

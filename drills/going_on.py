@@ -55,7 +55,7 @@ class CutOff:
 
 def go_on(plan: Plan, provider: SandboxProvider, cut_off: CutOff, clock: Clock, progress: Progress) -> list[str]:
     """Bring the drill to its end; returns what was done about each scenario. What breaks is in the history."""
-    spent = Spent(_seconds_run(cut_off.events), cut_off.events[0].at, cut_off.told)
+    spent = Spent(seconds_run(cut_off.events), cut_off.events[0].at, cut_off.told)
     standings = [standing_of(cut_off.events, use.label, plan.estate) for use in plan.scenarios]
     cut_off.history.append("drill.resumed", clock.now(), cut_off=_iso(cut_off.events[-1].at))
     with provider.keep_on(cut_off.folder, cut_off.record, plan.estate, spent) as keeping:
@@ -201,7 +201,7 @@ def _location(role: AccountRole, told: Mapping[str, Any]) -> Location:
     return Location(role, str(told["account"]), str(told["region"]), str(told["name"]))
 
 
-def _seconds_run(events: Sequence[Event]) -> float:
+def seconds_run(events: Sequence[Event]) -> float:
     """For how long some process ran the drill; the time between two processes is nobody's."""
     began, seconds = events[0].at, 0.0
     for before, event in itertools.pairwise(events):

@@ -155,7 +155,8 @@ def _ended(cut_off: CutOff, stopped: str | None, clock: Clock, progress: Progres
         if stopped is None
         else [_tell(history, events, label, stopped, clock.now()) for label in _interrupted(events)]
     )
-    if stopped is not None and not lines and events[-1].kind != "drill.ended":
+    if stopped is not None and _is_cut_off(record.header, events) and not lines:
+        history.append("stopped", clock.now(), reason=stopped)
         lines = [stopped]
     for line in lines:
         progress(line)

@@ -12,14 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drills.barriers import Barriers
+from drills.clock import WallClock
 from drills.evidence import PLAN, Evidence, EvidenceFile
+from drills.going_on import seconds_run
+from drills.guard_rules import Resource
 from drills.history import Event, read_history
 from drills.in_force import in_force
-from drills.intentions import Header, Intentions, read_intentions
+from drills.intentions import Header, Intentions, Made, read_intentions
 from drills.judge import judge
+from drills.keeping import Keeping
 from drills.model import Attempt, Estate
+from drills.prices import MONTH_SECONDS
 from drills.standing import CLEANED_UP, Standing, standing_of
-from drills.stopping import time_limit
+from drills.stopping import Stop, time_limit
 from tests import small_drill
 from tests.made_and_killed import DRILL, NAME
 from tests.test_clean_up import ACCOUNTS, HEADER
@@ -228,6 +233,24 @@ def test_a_record_keeps_what_was_asked(tmp_path: Path) -> None:
 def test_the_time_that_is_spent_counts_against_the_limit() -> None:
     assert time_limit(60, 59)() is None
     assert "the time limit of 60 s has passed" in str(time_limit(60, 60)())
+
+
+def test_the_time_in_which_nobody_ran_it_is_not_spent() -> None:
+    ran = [event(0, "drill.started"), event(10, "decided")]
+    again = [event(5_000, "drill.resumed"), event(5_007, "phase"), event(9_000, "drill.resumed")]
+    assert seconds_run([*ran, *again, event(9_001, "cleanup")]) == 10 + 7 + 1
+
+
+def test_what_earlier_processes_called_and_made_is_paid_for(tmp_path: Path) -> None:
+    production = ACCOUNTS["production"]
+    key = Resource("key", production.id, production.region, "1")
+    made = {key: Made(key, production.id, production.region, True, START)}
+    with Intentions.begin(tmp_path, HEADER) as record:
+        new, again = (Keeping(tmp_path, record, Stop(), WallClock(), so_far) for so_far in ({}, made))
+        assert new.spent_usd(MONTH_SECONDS) == 0
+        assert again.spent_usd(MONTH_SECONDS) >= 1
+        again.calls["production", "dynamodb", "RestoreTableFromBackup"] += 1
+        assert again.spent_usd(0) >= 0.15
 
 
 def test_it_is_known_where_a_bucket_lies_that_was_made_before() -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.providers.resumable import Resumable, planned, remembered_rehearsals
 from tests.providers.test_cut_short import seen, settle
-from tests.sandbox_ground import Ground, sandbox_ground
+from tests.providers.test_stopped_drill import alarm
+from tests.sandbox_ground import FILE, Ground, sandbox_ground
 
 SCENARIOS = ("account_loss", "bulk_erase")
 UNINTERRUPTED = {
@@ -61,6 +62,20 @@ def test_killed_and_cleaned_up_after(direct: Ground, capsys: pytest.CaptureFixtu
     drill.killed_when_run("phase=restore")
     assert direct.drills("cleanup", str(drill.folder)) == 0
     as_if_uninterrupted(drill)
+
+
+@pytest.mark.soak
+def test_an_alarm_stops_it_when_it_goes_on_too(direct: Ground, capsys: pytest.CaptureFixture[str]) -> None:
+    alarm(direct, "OK")
+    direct.file(FILE + "stop_alarm: halt\n")
+    drill = planned(direct, capsys, *SCENARIOS)
+    drill.killed_when_run("phase=restore#2")
+    alarm(direct, "ALARM")
+    assert drill.resumed() == 5
+    assert "the alarm halt is in ALARM" in drill.findings("drill")[0]["observed"]
+    verdicts = {**UNINTERRUPTED, "bulk_erase papers s3_versioning": "unknown"}
+    assert drill.verdicts() == verdicts
+    drill.stands()
 
 
 @pytest.mark.soak

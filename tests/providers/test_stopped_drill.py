@@ -200,8 +200,12 @@ def test_whatever_is_not_such_a_drill_is_refused_and_said(ground: Ground, capsys
     assert ground.drills("resume", str(folder)) == 2
     assert "what changed: the estate, its records or its stores" in capsys.readouterr().err
     (ground.folder / "small.yaml").unlink()
-    assert ground.drills("resume", str(folder)) == 2
-    assert "the plan that was approved cannot be made again: there is no estate file" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir("empty")
+        assert ground.drills("resume", str(folder)) == 2
+    error = capsys.readouterr().err
+    assert "the plan that was approved cannot be made again: there is no estate file" in error
+    assert f"It was started in {ground.folder}: go there first." in error
 
     whole = (folder / FILE).read_bytes()
     (folder / FILE).write_bytes(whole.replace(b'"tagged":true', b'"tagged":false', 1))

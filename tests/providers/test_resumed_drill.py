@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.made_and_killed import NAME
 from tests.providers.resumable import planned
 from tests.providers.test_cut_short import seen, settle
 from tests.sandbox_ground import Ground
@@ -14,7 +15,7 @@ PEOPLE, PAPERS = "bulk_erase people dynamodb_backup", "bulk_erase papers s3_vers
 def test_killed_before_the_failure_and_again_within_an_attempt(
     direct: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bystanders = settle(direct)
+    bystanders = settle(direct, ["production"], [f"{NAME}-orders"])
     before = seen(bystanders)
     drill = planned(direct, capsys, "bulk_erase")
     drill.killed_when_run("health")

@@ -168,7 +168,9 @@ class _GoingOn:
         scenario.guard = Guard(self.plan.drill.id, keeping.record, memory, stop=keeping.stop)
         by_name = {store.name: store for store in standing.stores}
         for store in self.plan.estate.stores:
-            known = by_name[store.name]
+            known = by_name.get(store.name)
+            if known is None:
+                continue  # It cannot be where the drill runs.
             site = scenario.site_of(store)
             workload = scenario.workload(site, _location("production", known.provisioned.mapping("location")))
             for write in read_ledger(self.cut_off.folder, EvidenceFile.told_by(known.ledger)):

@@ -73,6 +73,7 @@ class Standing:
         return [
             (store.name, use.name)
             for store in estate.stores
+            if store.name in by_name
             for use in store.protections
             if not ((one := by_name[store.name].tries.get(use.name)) is not None and one.ended)
         ]
@@ -92,7 +93,9 @@ def standing_of(events: Sequence[Event], label: str, estate: Estate) -> Standing
     if "error" in kinds:
         return Standing(label, "broken", runs, last)
     failed, decided = _last(own, "failure.began"), _last(own, "decided")
-    stores = [_store(own, store) for store in estate.stores]
+    # A store that cannot be where the drill runs was never made, and has no attempts.
+    made = {str(event.data.get("store")) for event in own if event.kind == "store.provisioned"}
+    stores = [_store(own, store) for store in estate.stores if store.name in made]
     known = [store for store in stores if store is not None]
     if failed is None or decided is None or len(known) < len(stores):
         return Standing(label, "anew", runs, last, "it had been cut off before its response was decided")
@@ -131,7 +134,9 @@ def _try(mine: Sequence[Event], protection: str) -> Try | None:
     """None where it has not begun."""
     own = [event for event in mine if event.data.get("protection") == protection]
     marks = [event for event in own if event.kind == ATTEMPT]
-    begun, skipped = _last(own, "attempt.started"), _last(own, "skipped")
+    begun = _last(own, "attempt.started")
+    # Nothing is to be tried of what is not asked for, or cannot be done where the drill runs.
+    skipped = _last(own, "skipped") or _last(own, "capability.missing")
     if begun is None and skipped is None and not marks:
         return None
     cut_over = _phase_ended(own, "cut_over") and any(

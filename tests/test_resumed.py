@@ -165,6 +165,25 @@ def test_a_setting_that_was_masked_cannot_be_put_back() -> None:
     assert standing(8, masked).how == "anew"
 
 
+def test_what_cannot_be_done_there_is_not_left_to_be_tried() -> None:
+    (people,) = one_store().stores
+    whole = small_drill.estate().stores[0]
+    both = replace(one_store(), stores=(replace(people, protections=whole.protections[:2]),))
+    told = numbered(*course()[:10], scenario="loss")
+    lacks = event(11, "capability.missing", scenario="loss", store="people", protection=whole.protections[1].name)
+    assert len(standing_of(told, "loss", both).to_try(both)) == 1
+    assert standing_of([*told, lacks], "loss", both).to_try(both) == []
+
+
+def test_a_store_that_cannot_be_there_holds_nothing_up() -> None:
+    (people,) = one_store().stores
+    two = replace(one_store(), stores=(people, replace(people, name="accounts")))
+    missing = event(3, "capability.missing", scenario="loss", store="accounts", protection="dynamodb_pitr")
+    found = standing_of([*numbered(*course()[:8], scenario="loss"), missing], "loss", two)
+    assert found.how == "go_on"
+    assert found.to_try(two) == [("people", "dynamodb_pitr")]
+
+
 def test_what_was_cleaned_up_after_is_run_anew_unless_all_was_tried() -> None:
     def how(events: int) -> str:
         told = [*numbered(*course()[:events], scenario="loss"), event(events + 1, CLEANED_UP)]

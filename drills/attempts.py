@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -34,6 +35,23 @@ def respond_from(site: WorldSite, scenario: Scenario) -> Place:
     return Place(role, region)
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier process of the drill had done of one attempt.
+
+    ``ended``: it stands, ``cut_over`` if it got that far. Otherwise it is tried again, for the so-manieth time
+    ``again``, and its time counts from ``began``; None for now, where nothing is left of what was done before.
+    """
+
+    ended: bool
+    cut_over: bool
+    again: int
+    began: datetime | None
+
+
+NOTHING_BEFORE = Before(ended=False, cut_over=False, again=0, began=None)
+
+
 class Recovery:
     """All attempts at one store of one scenario."""
 
@@ -48,7 +66,9 @@ class Recovery:
         evidence: Evidence,
         calls: Calls,
         progress: Callable[[str], None],
+        before: Mapping[str, Before],
     ) -> None:
+        self.before = before
         self.workload = workload
         self.site = workload.site
         self.scenario = scenario
@@ -64,6 +84,10 @@ class Recovery:
         """Try the protections in the estate's order; with ``preferred`` only until one has been cut over."""
         done = False
         for use in self.site.store.protections:
+            before = self.before.get(use.name, NOTHING_BEFORE)
+            if before.ended:
+                done |= before.cut_over
+                continue
             self.site.attempting(use.name)
             if lacking(use.name, self.site.capabilities):
                 pass
@@ -72,21 +96,21 @@ class Recovery:
                     "skipped", reason="an earlier path was cut over and only the preferred one was asked for"
                 )
             else:
-                done |= self._attempt(use)
+                done |= self._attempt(use, before)
             self.site.attempting(None)
 
-    def _attempt(self, use: ProtectionUse) -> bool:
+    def _attempt(self, use: ProtectionUse, before: Before) -> bool:
         """One recovery path from finding a point to the cut-over; whether it got that far."""
         self.progress(f"{self.label}: {self.site.store.name}: restoring by {use.name}")
         self.site.note("attempt.started")
         clock = self.site.clock
-        self.site.stopwatch = Stopwatch(clock, self.decided, clock.now())
+        self.site.stopwatch = Stopwatch(clock, self.decided, before.began or clock.now())
         self._phase_now = "find_point"
         try:
             point = self._find_point(use)
             if point is None:
                 return False
-            at = self._restore(use, point)
+            at = self._restore(use, point, before.again)
             self._reconfigure(at, point)
             self._verify(at)
             with self._phase("cut_over"):
@@ -155,10 +179,12 @@ class Recovery:
         )
         return point
 
-    def _restore(self, use: ProtectionUse, point: RecoveryPoint) -> Location:
+    def _restore(self, use: ProtectionUse, point: RecoveryPoint, again: int) -> Location:
+        # What was deleted is not always free to be made again at once: another try takes another name.
+        suffix = f"from-{use.name.replace('_', '-')}{f'-{again + 1}' if again else ''}"
         with self._phase("restore"):
             name = self.workload.kind.physical_name(
-                self.site.name(f"from-{use.name.replace('_', '-')}"),
+                self.site.name(suffix),
                 self.site.account_id(self.respond.role),
                 self.respond.region,
             )

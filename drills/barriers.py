@@ -51,6 +51,10 @@ class Barriers:
             what = f"region {region} is down" if region in self.down else f"the account {account} is lost"
             raise EndpointConnectionError(endpoint_url=f"a server of {account} in {region} ({what} in this drill)")
 
+    def lies(self, bucket: str, account: str, region: str) -> None:
+        """A bucket that was made before this world was there lies there."""
+        self._buckets[bucket] = (account, region)
+
     def watch(self, client: Any, account: str, told: Told) -> None:
         """Refuse this client's calls that meet a barrier. ``told`` learns of those that no answer is made up for."""
         region = str(client.meta.region_name)

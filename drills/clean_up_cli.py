@@ -59,19 +59,25 @@ def commands(progressing: Progressing, conclude: Conclude) -> Sequence[click.Com
     @ON
     @click.pass_context
     def resume(context: click.Context, folder: Path, file: Path | None) -> None:
-        """Bring a drill that was killed to its end.
+        """Go on with a drill that was killed.
 
-        Cleans up after it as cleanup does and judges what it had proved by then. Nothing is tried again: what was not
-        read back is unknown. Exit codes are those of run, 5 for a drill that had been cut short.
+        What ended stands. A scenario that was cut off before its response was decided is cleaned up after and run anew;
+        one that was cut off later goes on with the recovery paths that are not proved yet, the interrupted one from its
+        beginning. May itself be killed and repeated.
+
+        It goes on only as the plan that was approved, in accounts that are proven safe again: run it from the same
+        folder, with the estate and the provider file as they were. A drill that was told to stop, or in whose folder
+        there is a stop file, is only cleaned up after and judged. Exit codes are those of run.
         """
         from drills.clock import WallClock
         from drills.resuming import resume as resume_folder
 
         with progressing() as progress:
             resumed = resume_folder(folder, WallClock(), progress, file)
-        for line in resumed.how_far or ("the drill had come to its end by itself",):
+        for line in resumed.lines or ("the drill had come to its end by itself",):
             click.echo(line)
-        tell(resumed.found)
+        if resumed.found is not None:
+            tell(resumed.found)
         conclude_report(context, resumed.report, folder)
 
     def conclude_report(context: click.Context, report: Report, folder: Path) -> None:

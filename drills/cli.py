@@ -35,7 +35,7 @@ Exit codes:
   2  usage or configuration error; nothing was done
   3  nothing failed, but something is unknown
   4  the drill itself broke; the report was still written and clean-up done
-  5  the drill was told to stop, or was killed and resumed; the report was written and clean-up done"""
+  5  the drill was told to stop; the report was written and clean-up done"""
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

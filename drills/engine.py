@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import drills
-from drills.attempts import Recovery, finding_as_json
+from drills.attempts import Before, Recovery, finding_as_json
 from drills.deleters import DELETED_STORES
 from drills.errors import UsageError
 from drills.evidence import Evidence
@@ -27,7 +27,7 @@ from drills.findings import crashed
 from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
-from drills.model import JSON, DrillInfo, Estate, Finding
+from drills.model import JSON, DrillInfo, Estate, Finding, Location, Store
 from drills.plugins import lacking, load_protection, load_store_kind, store_lacking
 from drills.premises import failure_finding, unchanged_finding, workload_finding
 from drills.providers.interface import Call, Provider, World
@@ -103,15 +103,15 @@ class Plan:
             "estate": _estate_as_json(self.estate),
         }
 
-    def prefix_of(self, use: ScenarioUse) -> str:
-        """How the names of everything begin that this scenario makes.
+    def prefix_of(self, use: ScenarioUse, run: int = 1) -> str:
+        """How the names of everything begin that this scenario makes, when it is run for the so-manieth time.
 
         Simulated scenarios have accounts of their own; in real ones each has names of its own, as what one deleted may
         not be made again at once.
         """
         if self.drill.grade == "simulated":
             return f"{self.provider.prefix}-{self.drill.id[-6:]}"
-        return f"{self.prefix}{ORDINALS[self.scenarios.index(use)]}"
+        return f"{self.prefix}{ORDINALS[self.scenarios.index(use)]}{'' if run == 1 else run}"
 
     @property
     def prefix(self) -> str:
@@ -242,8 +242,7 @@ def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None)
     folder = out / plan.drill.id
     evidence = Evidence.create(folder, plan.as_json())
     with History.create(folder) as own:
-        redaction = getattr(plan.provider, "redaction", None)
-        history: Appends = RedactedHistory(own, redaction) if redaction is not None else own
+        history = redacted(plan.provider, own)
         history.append("drill.started", plan.drill.started, drill=plan.as_json()["drill"], plan=evidence.plan.as_json())
         # In real accounts what is intended is on disk before it is done, and the drill can be stopped.
         keep: Keep = getattr(plan.provider, "keep", _keeps_nothing)
@@ -251,6 +250,12 @@ def run(plan: Plan, out: Path, progress: Progress, runner: Runner | None = None)
             ended = (runner or one_after_another)(plan, history, evidence, progress)
         history.append("drill.ended", ended)
     return folder
+
+
+def redacted(provider: Provider, history: Appends) -> Appends:
+    """The history, without the secrets that the provider knows, where it knows any."""
+    redaction = getattr(provider, "redaction", None)
+    return history if redaction is None else RedactedHistory(history, redaction)
 
 
 Keep = Callable[[Path, str, Estate], AbstractContextManager[None]]
@@ -264,25 +269,37 @@ def one_after_another(plan: Plan, history: Appends, evidence: Evidence, progress
     """Run all scenarios in this process; returns when the last one ended."""
     ended = plan.drill.started
     for use in plan.scenarios:
-        keeping = _keeping(plan)
+        keeping = keeping_of(plan)
         if keeping is not None and keeping.stop.reason is not None:
             break
         ended = run_scenario(plan, use, history, evidence, progress)
     return ended
 
 
-def _keeping(plan: Plan) -> Keeping | None:
+def keeping_of(plan: Plan) -> Keeping | None:
+    """The record of the drill that is running, where it keeps one."""
     return getattr(plan.provider, "keeping", None)
 
 
-def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evidence, progress: Progress) -> datetime:
-    """One scenario in a world of its own; returns when it ended. What breaks is told, and the next one still runs."""
+def run_scenario(
+    plan: Plan,
+    use: ScenarioUse,
+    history: Appends,
+    evidence: Evidence,
+    progress: Progress,
+    steps: Callable[[ScenarioRun], None] | None = None,
+    run: int = 1,
+) -> datetime:
+    """One scenario in a world of its own; returns when it ended. What breaks is told, and the next one still runs.
+
+    ``steps``: those still to be done of a scenario that was cut off; all of them otherwise. ``run``: the so-manieth.
+    """
     ended = plan.drill.started
     try:
         with plan.provider.open(plan.estate, plan.drill.seed) as world:
-            scenario = _ScenarioRun(plan, use, world, history, evidence, progress)
+            scenario = ScenarioRun(plan, use, world, history, evidence, progress, run)
             try:
-                scenario.run()
+                (steps or ScenarioRun.run)(scenario)
             except Exception as error:  # noqa: BLE001 - a drill that breaks is a result, not a traceback.
                 tell_error(history, use, world.clock.now(), error)
                 progress(f"{use.label}: broke: {error}")
@@ -290,8 +307,7 @@ def run_scenario(plan: Plan, use: ScenarioUse, history: Appends, evidence: Evide
                 history.append("stopped", world.clock.now(), scenario=use.label, reason=str(stopping))
                 progress(f"{use.label}: stopped: {stopping}; cleaning up")
             left = list(world.close())
-            for kind, data in world.remarks():
-                history.append(kind, world.clock.now(), scenario=use.label, **data)
+            scenario.tell_remarks()
             ended = world.clock.now()
             history.append("cleanup", ended, scenario=use.label, left=left)
     except Exception as error:  # noqa: BLE001 - clean-up runs on every path and must not hide the first error.
@@ -305,11 +321,18 @@ def tell_error(history: Appends, use: ScenarioUse, at: datetime, error: Exceptio
     history.append("error", at, scenario=use.label, error=text, traceback="".join(traceback.format_exception(error)))
 
 
-class _ScenarioRun:
+class ScenarioRun:
     """The steps of one scenario, in order."""
 
     def __init__(
-        self, plan: Plan, use: ScenarioUse, world: World, history: Appends, evidence: Evidence, progress: Progress
+        self,
+        plan: Plan,
+        use: ScenarioUse,
+        world: World,
+        history: Appends,
+        evidence: Evidence,
+        progress: Progress,
+        run: int = 1,
     ) -> None:
         self.plan = plan
         self.use = use
@@ -317,11 +340,15 @@ class _ScenarioRun:
         self.history = history
         self.evidence = evidence
         self.progress = progress
+        self.prefix = plan.prefix_of(use, run)
         self.calls = Calls()
-        keeping = _keeping(plan)
+        keeping = keeping_of(plan)
         record, stop = (keeping.record, keeping.stop) if keeping is not None else (None, None)
         self.guard = Guard(plan.drill.id, record, stop=stop)
         self.workloads: list[StoreWorkload] = []
+        self.settings: dict[str, Mapping[str, JSON]] = {}
+        self.decided = plan.drill.started
+        self._remarks_told = 0
         world.listen(self._heard)
 
     def _heard(self, call: Call) -> None:
@@ -335,19 +362,33 @@ class _ScenarioRun:
         self._protect()
         self._write()
         self._fail_and_respond()
+        # All of them before the first attempt: from here on a drill that is cut off goes on with its attempts.
         for workload in self.workloads:
             written = self.evidence.write_ledger(self.use.label, workload.site.store.name, workload.ledger)
             workload.site.note("ledger", **written.as_json())
+        self.recover()
+
+    def recover(self, before: Mapping[str, Mapping[str, Before]] | None = None) -> None:
+        """Try every path of every store. ``before``: what became of those that were tried already, by store."""
+        for workload in self.workloads:
+            store = workload.site.store.name
             Recovery(
                 workload,
                 self.use.scenario,
                 self.use.label,
                 decided=self.decided,
-                settings=self.settings[workload.site.store.name],
+                settings=self.settings[store],
                 evidence=self.evidence,
                 calls=self.calls,
                 progress=self.progress,
+                before=(before or {}).get(store, {}),
             ).attempt_all(self.plan.paths)
+
+    def tell_remarks(self) -> None:
+        """What the history must tell of the world and was not told yet."""
+        for kind, data in self.world.remarks()[self._remarks_told :]:
+            self._note(kind, **data)
+            self._remarks_told += 1
 
     def _note(self, kind: str, **data: Any) -> None:
         self.history.append(kind, self.world.clock.now(), scenario=self.use.label, **data)
@@ -360,28 +401,34 @@ class _ScenarioRun:
                     self._missing(missing, store=store.name, protection=use.name)
                 continue
             self.progress(f"{self.use.label}: {store.name}: provisioning and seeding {count:,} records")
-            kind: StoreKind = load_store_kind(store.kind)
-            site = WorldSite(
-                self.world,
-                self.plan.estate,
-                store,
-                drill_id=self.plan.drill.id,
-                prefix=self.plan.prefix_of(self.use),
-                history=self.history,
-                context={"scenario": self.use.label, "store": store.name},
-                capabilities=self.plan.provider.capabilities,
-                guard=self.guard,
-            )
-            at = kind.provision(site)
+            site = self.site_of(store)
+            at = load_store_kind(store.kind).provision(site)
             site.reckon(at)
             site.note("store.provisioned", location={"account": at.account, "region": at.region, "name": at.name})
-            workload = StoreWorkload(site, kind, at, self.plan.drill.seed, self.plan.drill.started)
-            workload.seed(count)
-            self.workloads.append(workload)
+            self.workload(site, at).seed(count)
         link(self.workloads, self.plan.estate.references)
 
+    def site_of(self, store: Store) -> WorldSite:
+        """Where a store of this scenario lives."""
+        return WorldSite(
+            self.world,
+            self.plan.estate,
+            store,
+            drill_id=self.plan.drill.id,
+            prefix=self.prefix,
+            history=self.history,
+            context={"scenario": self.use.label, "store": store.name},
+            capabilities=self.plan.provider.capabilities,
+            guard=self.guard,
+        )
+
+    def workload(self, site: WorldSite, at: Location) -> StoreWorkload:
+        """The workload of a store that lies there, from now on one of this scenario's."""
+        kind: StoreKind = load_store_kind(site.store.kind)
+        self.workloads.append(StoreWorkload(site, kind, at, self.plan.drill.seed, self.plan.drill.started))
+        return self.workloads[-1]
+
     def _protect(self) -> None:
-        self.settings: dict[str, Mapping[str, JSON]] = {}
         self.unlisted: dict[str, Mapping[str, str]] = {}
         for workload in self.workloads:
             site = workload.site
@@ -457,10 +504,11 @@ class _ScenarioRun:
         failed_at = self.world.clock.now()
         for workload in self.workloads:
             workload.site.failure_began(failed_at)
-        self._note("failure.began")
+        self.history.append("failure.began", failed_at, scenario=self.use.label)
         if not scenario.writes_continue:
             self._stop_writing()
         scenario.fail(incident)
+        self.tell_remarks()
         detect = self.plan.estate.response.detect(self.use.label)
         if scenario.writes_continue:
             write_for(self.workloads, detect, self.world.clock)
@@ -474,8 +522,8 @@ class _ScenarioRun:
         for workload in self.workloads:
             self._premise(workload, "failure", lambda one: failure_finding(one, incident.damaged[one.site.store.name]))
         self.world.clock.sleep(max(0.0, (decided - self.world.clock.now()).total_seconds()))
-        self._note("decided")
         self.decided = self.world.clock.now()
+        self.history.append("decided", self.decided, scenario=self.use.label)
 
     def _stop_writing(self) -> None:
         for workload in self.workloads:

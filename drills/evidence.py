@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,7 @@ class EvidenceFile:
 
 
 class Evidence:
-    """Writes the evidence of one drill."""
+    """Writes the evidence of one drill. ``plan`` is the plan that lies there, as the history tells of it."""
 
     def __init__(self, folder: Path, plan: EvidenceFile) -> None:
         self.folder = folder
@@ -83,6 +83,13 @@ class Evidence:
                 f"{folder}: the drill's folder cannot be written ({error.strerror}). Give another place with --out."
             ) from None
         return cls(folder, EvidenceFile(PLAN, 1, hashlib.sha256(plan).hexdigest()))
+
+    def keep_only(self, told: Container[str]) -> None:
+        """Remove the files of stores of which nothing that counts tells: cut off, or of what is begun anew."""
+        for pattern in WRITTEN_BY_A_STORE:
+            for path in (self.folder / "evidence").glob(f"*/*/{pattern}"):
+                if path.relative_to(self.folder).as_posix() not in told:
+                    path.unlink()
 
     def write_ledger(self, label: str, store: str, ledger: Ledger) -> EvidenceFile:
         """Write one store's ledger of the scenario ``label``."""

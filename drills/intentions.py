@@ -2,7 +2,7 @@
 
 ``intentions.jsonl`` in the drill's folder, one canonical JSON object a line::
 
-    {"kind": "drill", "drill": …, "accounts": {role: {id, region}}, "provider": …, "endpoint_url": …}
+    {"kind": "drill", "drill": …, "accounts": {role: {id, region}}, "provider": …, "endpoint_url": …, "asked": …}
     {"kind": "intention", "number": 7, "service": "dynamodb", "operation": "CreateTable", "role": "production", …}
     {"kind": "done", "number": 7, "error": null, "also": […]}
     {"kind": "adopted", "number": 7, "resource": […]}
@@ -19,14 +19,17 @@ import fcntl
 import hashlib
 import os
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
 
+from drills.asked import Asked
 from drills.errors import EvidenceError, UsageError
 from drills.guard_rules import UNTAGGED, Resource
 from drills.history import canonical
@@ -45,12 +48,14 @@ CLUES: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Whose file it is. ``provider``: the provider file's path; ``endpoint_url`` is None for AWS itself."""
+    """Whose file it is. ``provider``: the provider file's path; ``endpoint_url`` is None for AWS itself; ``asked`` is
+    None where nobody approved a plan."""
 
     drill_id: str
     accounts: Mapping[AccountRole, Account]
     provider: str
     endpoint_url: str | None
+    asked: Asked | None = None
 
     def role_of(self, account: str) -> AccountRole | None:
         return next((role for role, known in self.accounts.items() if known.id == account), None)
@@ -62,6 +67,7 @@ class Header:
             "accounts": accounts,
             "provider": self.provider,
             "endpoint_url": self.endpoint_url,
+            "asked": None if self.asked is None else self.asked.as_json(),
         }
 
 
@@ -100,11 +106,16 @@ class Made:
 
 @dataclass
 class Told:
-    """What the file tells. ``uncertain``: intentions of which nobody knows whether they were carried out."""
+    """What the file tells. ``uncertain``: intentions of which nobody knows whether they were carried out. ``first``:
+    when each resource was about to be made for the first time; ``touched``: when it was last about to be made or
+    changed; ``calls``: how often each role was about to call what."""
 
     header: Header
     made: dict[Resource, Made] = field(default_factory=dict)
     uncertain: list[Intention] = field(default_factory=list)
+    first: dict[Resource, datetime] = field(default_factory=dict)
+    touched: dict[Resource, datetime] = field(default_factory=dict)
+    calls: Counter[tuple[AccountRole, str, str]] = field(default_factory=Counter)
     digest: str = ""
     count: int = 0
     whole_bytes: int = 0
@@ -113,6 +124,16 @@ class Told:
     def memory(self) -> dict[Resource, bool]:
         """As the guard remembers it."""
         return {one.resource: one.tagged for one in self.made.values()}
+
+    def made_since(self, moment: datetime) -> Told:
+        """The same of what the drill made, or was about to make, for the first time from that moment on."""
+        made = {there: one for there, one in self.made.items() if self.first[there] >= moment}
+        return replace(self, made=made, uncertain=[one for one in self.uncertain if one.at >= moment])
+
+    def changed_since(self, moment: datetime) -> list[Resource]:
+        """What was there before that moment and was changed, or about to be, from then on; sorted."""
+        made_since = {there for there, at in self.first.items() if at >= moment}
+        return sorted(there for there, at in self.touched.items() if at >= moment and there not in made_since)
 
 
 class Intentions:
@@ -268,14 +289,21 @@ def _header(entry: Mapping[str, Any]) -> Header:
     accounts: dict[AccountRole, Account] = {
         role: Account(role, str(one["id"]), str(one["region"])) for role, one in entry["accounts"].items()
     }
-    return Header(str(entry["drill"]), accounts, str(entry["provider"]), entry["endpoint_url"])
+    asked = entry.get("asked")
+    return Header(
+        str(entry["drill"]),
+        accounts,
+        str(entry["provider"]),
+        entry["endpoint_url"],
+        None if asked is None else Asked.told_by(asked),
+    )
 
 
 def _enter(told: Told, open_calls: dict[int, Intention], entry: Mapping[str, Any]) -> None:
     number = int(entry["number"])
     if entry["kind"] == "intention":
         told.count = number
-        open_calls[number] = Intention(
+        intention = open_calls[number] = Intention(
             number=number,
             at=datetime.fromisoformat(entry["at"]),
             service=entry["service"],
@@ -288,6 +316,12 @@ def _enter(told: Told, open_calls: dict[int, Intention], entry: Mapping[str, Any
             tagged=bool(entry["tagged"]),
             clues=dict(entry["clues"]),
         )
+        for there in intention.makes:
+            told.first.setdefault(there, intention.at)
+        told.touched.update(dict.fromkeys((*intention.makes, *intention.changes), intention.at))
+        role = told.header.role_of(intention.account)
+        if role is not None:
+            told.calls[role, intention.service, intention.operation] += 1
     elif entry["kind"] == "adopted":
         _remember(told, open_calls[number], _resources([entry["resource"]]), tagged=open_calls[number].tagged)
     elif entry["error"] is None:
@@ -305,6 +339,7 @@ def _remember(told: Told, intention: Intention, resources: Sequence[Resource], *
         known = told.made.get(one)
         carries = (tagged or (known is not None and known.tagged)) and one.kind not in UNTAGGED
         told.made[one] = Made(one, intention.account, intention.region, carries, intention.at)
+        told.first.setdefault(one, intention.at)
 
 
 def _resources(told: Sequence[Sequence[str]]) -> tuple[Resource, ...]:
@@ -336,9 +371,12 @@ def _damaged(path: Path, line: int, what: str) -> EvidenceError:
 
 
 def no_drill_of_accounts(folder: Path) -> UsageError:
-    found = (
-        "a drill in the simulated AWS, which leaves nothing behind" if (folder / "history.jsonl").exists() else "none"
-    )
+    found = "none"
+    if (folder / "history.jsonl").exists():
+        found = "a drill in the simulated AWS, which leaves nothing behind"
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if orjson.loads((folder / "evidence" / "plan.json").read_bytes())["drill"]["grade"] == "sandbox":
+                found = "a drill that ended before it made anything: run it anew"
     return UsageError(
         f"{folder / FILE}: expected the intentions of a drill in sandbox accounts, found {found}. Give the folder that "
         "`drills run --on FILE` wrote. Nothing was done."

@@ -8,7 +8,8 @@ but that a path found no recovery point (the scenario took it away, which is wha
 the preferred one was asked for does not count. With no recovery point at all, nothing is left out and the cell fails.
 
 *Drill*: the worst of its cells and of the findings on the drill as a whole: that what one store names in another was
-found there, by the paths of their cells; that it ran to its end, and that it cleaned up after itself.
+found there, by the paths of their cells; that it ran to its end, and that it cleaned up after itself. Of what was begun
+anew after the drill had been cut off, only the last course is judged.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pathlib import Path
 from drills.errors import EvidenceError
 from drills.evidence import PLAN, EvidenceFile, read_ledger, read_plan
 from drills.history import Event, read_history
+from drills.in_force import in_force
 from drills.judge_attempt import Case, judge_attempt
 from drills.judge_references import judge_reference
+from drills.judge_resumed import resumptions
 from drills.judge_sandbox import enforced, slept
 from drills.measure import Response
 from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, Objectives, Reference, Report, Verdict, worst
@@ -37,11 +40,12 @@ def judge(folder: Path) -> Report:
 
     Raises EvidenceError, naming the file, when something is missing, cut or changed.
     """
-    events = read_history(folder)
+    events = in_force(read_history(folder))
     if events[0].kind != "drill.started":
         raise events[0].lacks("kind", "the drill.started that every history begins with")
     told = events[0].mapping("plan")
     plan = _Plan.read(folder, events[0], told)
+    resumed = [event for event in events if event.kind == "drill.resumed"]
     cells = tuple(
         _judge_cell(
             folder,
@@ -49,6 +53,7 @@ def judge(folder: Path) -> Report:
             store,
             [event for event in events if event.data.get("scenario") == scenario.name],
             plan.home_region,
+            resumed,
         )
         for scenario in plan.scenarios
         for store in plan.stores
@@ -56,6 +61,7 @@ def judge(folder: Path) -> Report:
     findings = (
         *_referred(folder, plan, cells, events),
         *_ran_to_its_end(events),
+        *resumptions(events),
         *_cleaned_up(events, [scenario.name for scenario in plan.scenarios]),
         *enforced(events),
         *slept(events, cells),
@@ -66,11 +72,11 @@ def judge(folder: Path) -> Report:
 
 def broke(folder: Path) -> bool:
     """Whether the drill itself broke: an error is in its history, or its end is not."""
-    return _broke(read_history(folder))
+    return _broke(in_force(read_history(folder)))
 
 
 def stopped(folder: Path) -> bool:
-    """Whether the drill was told to stop, or ended by force, before its end."""
+    """Whether the drill was told to stop before its end."""
     return any(event.kind == "stopped" for event in read_history(folder))
 
 
@@ -159,8 +165,15 @@ def _store(told: Mapping[str, JSON]) -> _Store:
 # --- A cell --------------------------------------------------------------------------------------------------------
 
 
-def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequence[Event], home_region: str) -> Cell:
-    """One scenario and store. ``events`` are the scenario's."""
+def _judge_cell(
+    folder: Path,
+    scenario: _Scenario,
+    store: _Store,
+    events: Sequence[Event],
+    home_region: str,
+    resumed: Sequence[Event],
+) -> Cell:
+    """One scenario and store. ``events`` are the scenario's; ``resumed`` tell when the drill was gone on with."""
     own = [event for event in events if event.data.get("store") == store.name]
     ledger = _last(own, "ledger")
     expected = None if ledger is None else Expectations(read_ledger(folder, EvidenceFile.told_by(ledger)))
@@ -185,6 +198,7 @@ def _judge_cell(folder: Path, scenario: _Scenario, store: _Store, events: Sequen
                 expected=expected,
                 broke=None if error is None else error.text("error"),
                 stopped=None if halted is None else halted.text("reason"),
+                resumed=resumed,
             )
         )
         for protection in store.protections

@@ -24,6 +24,7 @@ from drills.findings import (
     unlisted_findings,
 )
 from drills.history import Event, canonical
+from drills.judge_resumed import resumed_findings
 from drills.measure import Measured, Response, measure, rpo_seconds
 from drills.model import JSON, Attempt, Finding, Mismatch, Objectives, Phases, RecoveryPoint, Verdict, worst
 from drills.verify import Deviation, Expectations, Reading, Verification, verify
@@ -40,7 +41,7 @@ class Case:
     hold for any path to prove something. ``home_region`` is production's. ``unlisted`` is what no record covers, before
     and after the workload, None for nothing. ``settings``, ``response`` and ``expected``
     are None when the scenario broke before there were any; ``broke`` says by what error, and
-    ``stopped`` why it was told to stop.
+    ``stopped`` why it was told to stop. ``resumed`` tell when the drill was gone on with after it had been cut off.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Case:
     expected: Expectations | None
     broke: str | None
     stopped: str | None = None
+    resumed: Sequence[Event] = ()
 
     def last(self, kind: str) -> Event | None:
         """The newest event of this kind, None when there is none."""
@@ -96,12 +98,15 @@ def judge_attempt(case: Case) -> Attempt:
         why = f"the drill was stopped: {case.stopped}" if case.stopped else why
         found.findings.append(Finding("attempt", "unknown", case.store, "tried and proved", f"not tried: {why}"))
     else:
+        before, found.findings = found.findings, []
         _judge_course(case, found)
         _judge_records(case, found)
         _judge_settings(case, found)
         _judge_unlisted(case, found)
         _judge_independence(case, found)
         found.findings += [told_finding(event) for event in case.events if event.kind == "check"]
+        decided = None if case.response is None else case.response.decided
+        found.findings = [*before, *resumed_findings(found.findings, case.store, case.events, case.resumed, decided)]
     return Attempt(
         protection=case.protection,
         recovery_point=found.point,

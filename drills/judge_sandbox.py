@@ -11,6 +11,7 @@ from drills.model import Cell, Finding, Verdict
 
 def enforced(events: Sequence[Event]) -> Iterable[Finding]:
     """By whom each failure was enforced. Neither an outage nor the loss of an account can be had for real."""
+    told: set[Finding] = set()
     for event in events:
         if event.kind != "failure.enforced":
             continue
@@ -22,7 +23,11 @@ def enforced(events: Sequence[Event]) -> Iterable[Finding]:
             None: "by drills only, on this side of the wire",
         }[by_aws if isinstance(by_aws, bool) else None]
         subject = f"{event.data.get('scenario', '')}: {what}"
-        yield Finding("enforcement", verdict, subject, "every call refused", f"{seen} ({event.text('seen')})")
+        finding = Finding("enforcement", verdict, subject, "every call refused", f"{seen} ({event.text('seen')})")
+        # A drill that is gone on with enforces its failures again.
+        if finding not in told:
+            told.add(finding)
+            yield finding
 
 
 def slept(events: Sequence[Event], cells: Sequence[Cell]) -> Iterable[Finding]:

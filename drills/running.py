@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from drills import engine
+from drills.asked import Asked
 from drills.errors import UsageError
 from drills.judge import judge
 from drills.model import Report
@@ -77,14 +78,17 @@ def rehearsed(plan: engine.Plan) -> SandboxPlan | None:
     return sandbox_plan(plan, plan.provider)
 
 
-def run_in_sandbox(planned: SandboxPlan, out: Path, progress: Callable[[str], None]) -> tuple[Report, Path]:
-    """Prove the accounts safe, then run, judge and file a plan that was approved.
+def run_in_sandbox(
+    planned: SandboxPlan, asked: Asked, out: Path, progress: Callable[[str], None]
+) -> tuple[Report, Path]:
+    """Prove the accounts safe, then run, judge and file a plan that was approved. ``asked`` is kept in its record.
 
     Raises UsageError before the first change where an account is not proven safe or the plan is over a limit.
     """
     planned.check_limits()
     progress("asking each account what it is")
     planned.provider.check(planned.plan.estate)
+    planned.provider.asked = asked
     try:
         folder = engine.run(planned.plan, out, progress)
     except KeyboardInterrupt:
@@ -126,7 +130,16 @@ def run_drill(
     plan = plan_again()
     if (planned := rehearsed(plan)) is not None:
         (approve or _nobody)(planned)
-        return run_in_sandbox(planned, out, progress)
+        asked = Asked.here(
+            scenarios=tuple(use.label for use in plan.scenarios),
+            estate=estate,
+            stores=tuple(stores or ()),
+            paths=paths,
+            seed=seed,
+            records=records,
+            approved=planned.digest,
+        )
+        return run_in_sandbox(planned, asked, out, progress)
     processes = processes_for(plan)
     runner = SideBySide(plan_again, processes) if processes > 1 else engine.one_after_another
     folder = engine.run(plan, out, progress, runner)

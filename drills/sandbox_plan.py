@@ -131,18 +131,22 @@ class SandboxPlan:
 
     def approve(self, digest: str) -> None:
         """Raises UsageError, naming what changed, unless this is the plan that the digest was given for."""
+        if changed := self.changed_since(digest):
+            raise UsageError(
+                f"--approve {digest}: the plan is another one now, {self.digest}; what changed: {changed}. Look at "
+                "`drills plan --on` again and approve what it says. Nothing was done."
+            )
+
+    def changed_since(self, digest: str) -> str:
+        """In what this differs from the plan that the digest was given for; empty where it is the same."""
         mine, given = self.digest, digest.strip().lower()
         if mine == given:
-            return
+            return ""
         pairs = list(zip(PARTS, mine.split("-")[1:], given.split("-")[1:], strict=False))
-        changed = [WHAT_CHANGED[name] for name, now, then in pairs if now != then]
         if len(pairs) != len(PARTS):
-            changed = ["it is no digest that `drills plan --on` prints"]
-        raise UsageError(
-            f"--approve {digest}: the plan is another one now, {mine}; what changed: "
-            f"{'; '.join(changed) or 'something that its parts do not tell'}. Look at `drills plan --on` again and "
-            "approve what it says. Nothing was done."
-        )
+            return "it is no digest that `drills plan --on` prints"
+        changed = [WHAT_CHANGED[name] for name, now, then in pairs if now != then]
+        return "; ".join(changed) or "something that its parts do not tell"
 
     def check_limits(self) -> None:
         """Raises UsageError where the plan expects more than the provider file allows."""

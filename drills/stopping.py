@@ -107,9 +107,10 @@ def stop_file(folder: Path) -> Condition:
     return lambda: f"the stop file {path} is there" if path.exists() else None
 
 
-def time_limit(seconds: float) -> Condition:
-    """So many seconds from now by the wall clock: a computer that sleeps does not stretch them."""
-    began = time.time()
+def time_limit(seconds: float, spent_seconds: float = 0.0) -> Condition:
+    """So many seconds from now by the wall clock, of which some are spent already: a computer that sleeps does not
+    stretch them."""
+    began = time.time() - spent_seconds
     return lambda: f"the time limit of {seconds:,.0f} s has passed" if time.time() - began >= seconds else None
 
 

@@ -118,6 +118,8 @@ class Told:
     restore_seconds: float = 1200.0
     modelled: Sequence[Mapping[str, JSON]] = ()
     stops_after: str | None = None
+    again: Sequence[str] | None = None
+    """What an interrupted try before this one had changed; None where there was none."""
 
 
 class Telling:
@@ -197,6 +199,10 @@ class Telling:
         if path.skipped:
             note("skipped", reason="only the preferred path was asked for")
             return
+        if path.again is not None:
+            note("attempt.started")
+            note("check", finding=finding_as_json(Finding("interrupted", "fail", "people", "nothing of it", "this")))
+            note("attempt.restarted", began=_iso(self.now), changed=list(path.again), removed=[], left=[])
         note("attempt.started")
         began = self.now
         for phase, seconds in (

@@ -18,10 +18,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import safety
+from drills.asked import Asked
 from drills.barriers import Barriers
 from drills.clock import Clock, WallClock
 from drills.deeds import Deeds
-from drills.keeping import Keeping, as_remark, keep
+from drills.intentions import Header, Intentions
+from drills.keeping import Keeping, Spent, as_remark, keep, keep_on
 from drills.model import JSON, Account, AccountRole, Estate, Grade, Location, ProductionSize
 from drills.own_accounts import told
 from drills.permissions import DENY_ALL
@@ -59,6 +61,8 @@ class SandboxProvider:
         """How the sessions of the drill are narrowed; None before it is planned."""
         self.planned: PlannedCalls | None = None
         """The calls that the drill may send; None before it is planned."""
+        self.asked: Asked | None = None
+        """What was asked and approved, for the record."""
         self.keeping: Keeping | None = None
         """The record of the drill that is running, and what stops it."""
         self._clock = clock or WallClock()
@@ -67,14 +71,28 @@ class SandboxProvider:
     @contextmanager
     def keep(self, folder: Path, drill_id: str, estate: Estate) -> Iterator[None]:
         """Keep a drill's intentions in its folder for as long as it runs, and listen to what stops it."""
+        header = Header(
+            drill_id, estate.accounts, str(Path(self.given.file).resolve()), self.given.endpoint_url, self.asked
+        )
+        with keep(self.given, folder, header, self._clock, self._watching(estate)) as self.keeping:
+            yield
+        self.keeping = None
+
+    @contextmanager
+    def keep_on(self, folder: Path, record: Intentions, estate: Estate, before: Spent) -> Iterator[Keeping]:
+        """Go on with a record that is open. ``before``: what the drill took until it was cut off."""
+        with keep_on(self.given, folder, record, self._clock, self._watching(estate), before) as self.keeping:
+            yield self.keeping
+        self.keeping = None
+
+    def _watching(self, estate: Estate) -> Callable[[], Any]:
+        """A client of CloudWatch in production, when it is asked for."""
 
         def cloudwatch() -> Any:
             with self.open(estate, 0) as world:
                 return world.client("cloudwatch", "production", estate.accounts["production"].region)
 
-        with keep(self.given, folder, drill_id, estate.accounts, self._clock, cloudwatch) as self.keeping:
-            yield
-        self.keeping = None
+        return cloudwatch
 
     def check(self, estate: Estate) -> None:
         """Prove the accounts safe. Raises UsageError where one is not; changes nothing."""
@@ -146,6 +164,7 @@ class SandboxWorld:
         self._listeners: list[Callable[[Call], None]] = []
         self._keeping: Keeping | None = None
         self._remarks: list[tuple[str, Mapping[str, JSON]]] = []
+        self._jumps_told = 0
 
     # --- Clients
 
@@ -245,24 +264,25 @@ class SandboxWorld:
         self._barriers.lost.add(account.id)
         what = f"{role} account {account.id} lost"
         if why := self._cannot_deny([role]):
-            self._enforced(what, None, why)
+            by_aws, seen = None, why
         else:
-            self._enforced(what, *self._asked(role, account.region, DENY_ALL))
+            by_aws, seen = self._asked(role, account.region, DENY_ALL)
+        self._enforced(what, by_aws, seen, lost=role)
 
     def region_down(self, region: str) -> None:
         self._barriers.down.add(region)
         what = f"region {region} down"
         why = self._cannot_deny(self._estate.accounts)
         if why or self._narrow is None:
-            self._enforced(what, None, why or "the sessions of this drill are not narrowed")
+            self._enforced(what, None, why or "the sessions of this drill are not narrowed", down=region)
             return
         seen = ""
         for role in self._estate.accounts:
             denied, seen = self._asked(role, region, self._narrow(role, region))
             if not denied:
-                self._enforced(what, False, seen)
+                self._enforced(what, False, seen, down=region)
                 return
-        self._enforced(what, True, seen)
+        self._enforced(what, True, seen, down=region)
 
     def _cannot_deny(self, roles: Iterable[AccountRole]) -> str:
         """Why AWS cannot be made to deny these roles' calls; empty when it can."""
@@ -303,16 +323,19 @@ class SandboxWorld:
         regions = [self._account(role).region, *(account.region for account in self._estate.accounts.values())]
         return next((region for region in regions if region not in self._barriers.down), regions[0])
 
-    def _enforced(self, what: str, by_aws: bool | None, seen: str) -> None:
-        self._remarks.append(("failure.enforced", {"what": what, "by_aws": by_aws, "seen": seen}))
+    def _enforced(self, what: str, by_aws: bool | None, seen: str, **failed: str) -> None:
+        """``failed``: the role that is ``lost`` or the region that is ``down``, by which it is enforced again."""
+        self._remarks.append(("failure.enforced", {"what": what, "by_aws": by_aws, "seen": seen, **failed}))
 
     # --- The end
 
     def remarks(self) -> tuple[tuple[str, Mapping[str, JSON]], ...]:
-        jumps = [
-            ("clock.jumped", {"noticed": j.at.isoformat(), "seconds": round(j.seconds, 1)}) for j in self.clock.jumps
-        ]
-        return (*self._remarks, *jumps)
+        # In the order in which they are asked for: who has read some reads on after them.
+        for jump in self.clock.jumps[self._jumps_told :]:
+            jumped = {"noticed": jump.at.isoformat(), "seconds": round(jump.seconds, 1)}
+            self._remarks.append(("clock.jumped", jumped))
+            self._jumps_told += 1
+        return tuple(self._remarks)
 
     def kept(self, keeping: Keeping) -> None:
         """From now on waits end when the drill must stop, and closing deletes what the drill's record says it made."""
@@ -320,6 +343,9 @@ class SandboxWorld:
         self.clock = RealTime(StoppingClock(keeping.clock, keeping.stop), self.clock.running)
         self.listen(keeping.heard)
         keeping.deeds.append(self._deeds)
+        for there, made in keeping.so_far.items():
+            if there.kind == "bucket":
+                self._barriers.lies(there.name, made.account, made.region)
 
     def close(self) -> tuple[str, ...]:
         """Delete what the drill made, by its own record; what is left or could not be looked for, each with its reason.

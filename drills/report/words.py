@@ -129,9 +129,9 @@ def preferred(cell: Cell) -> Attempt | None:
 
 def not_tried(attempt: Attempt) -> bool:
     """Whether this path was left alone: nobody asked for it, or the drill broke before its turn."""
-    return attempt.recovery_point is None and any(
-        finding.check in NOT_TRIED and finding.verdict == "unknown" for finding in attempt.findings
-    )
+    checks = {finding.check for finding in attempt.findings if finding.verdict == "unknown"}
+    resumed = any(finding.check == "resumed" for finding in attempt.findings)
+    return attempt.recovery_point is None and not resumed and not checks.isdisjoint(NOT_TRIED)
 
 
 def by_rpo_alone(attempt: Attempt) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.providers.resumable import remembered_rehearsals
 from tests.sandbox_ground import Ground, moto_server, sandbox_ground
 
 
@@ -19,4 +20,18 @@ def moto() -> Iterator[str]:
 @pytest.fixture
 def ground(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
     with sandbox_ground(tmp_path, monkeypatch, moto) as ground:
+        yield ground
+
+
+@pytest.fixture(scope="session")
+def rehearsals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("rehearsals")
+
+
+@pytest.fixture
+def direct(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rehearsals: Path) -> Iterator[Ground]:
+    """A ground whose calls nobody counts: the same names in each test, and so the same rehearsals."""
+    with sandbox_ground(tmp_path, monkeypatch, moto) as ground, remembered_rehearsals(rehearsals):
+        ground.url = moto
+        ground.file()
         yield ground

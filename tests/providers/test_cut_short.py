@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,15 @@ class _Accounts:
         return _Session(self.ground, role, region)
 
 
-def settle(ground: Ground) -> list[Bystander]:
+def settle(
+    ground: Ground, roles: Collection[str] = tuple(ACCOUNTS), names: Collection[str] = tuple(SIMILAR)
+) -> list[Bystander]:
     """Bystanders in each account; whoever is returned sees all of its account's home region."""
     ground.file()
     seers = []
-    for role, account in ACCOUNTS.items():
-        for name, tags in SIMILAR.items():
+    for role in roles:
+        for name in names:
+            account, tags = ACCOUNTS[role], SIMILAR[name]
             seer = Bystander(_Accounts(ground), account, REGIONS[role], name, tags)  # type: ignore[arg-type]
             seer.make_all()
             if role == "production":

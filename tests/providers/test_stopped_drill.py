@@ -66,7 +66,7 @@ def drill_in(ground: Ground) -> Path:
         ("RestoreTableFromBackup", "after the failure: what was not read back by then is unknown"),
     ],
 )
-def test_a_killed_drill_is_brought_to_its_end(
+def test_a_killed_drill_that_is_told_to_stop_is_only_cleaned_up_after(
     word: str, how_far: str, ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drill = started(ground, ready(ground, capsys), word)
@@ -76,8 +76,12 @@ def test_a_killed_drill_is_brought_to_its_end(
     folder = drill_in(ground)
     with (folder / "history.jsonl").open("ab") as history:
         history.write(b'{"at":"2026-')
+    (folder / "stop").touch()
     assert ground.drills("resume", str(folder)) == 5
-    assert how_far in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert how_far in told
+    assert f"the stop file {folder / 'stop'} is there" in told
+    (folder / "stop").unlink()
     assert tables(ground) == []
     (cell,) = report_in(folder)["cells"]
     assert cell["verdict"] == "unknown"
@@ -186,7 +190,23 @@ def test_whatever_is_not_such_a_drill_is_refused_and_said(ground: Ground, capsys
     assert ground.drills("cleanup", str(folder)) == 2
     assert "Give the provider file of the drill with --on" in capsys.readouterr().err
 
+    ground.file(PROVIDER_FILE + "time_limit: 5h\n")
+    assert ground.drills("resume", str(folder)) == 2
+    error = capsys.readouterr().err
+    assert "what changed: the limits, the prefix, the endpoint or what it lacks" in error
+    assert "Nothing was done." in error
     ground.file()
+    ground.estate("[{dynamodb_backup: {every: 2m, keep: 3}}]")
+    assert ground.drills("resume", str(folder)) == 2
+    assert "what changed: the estate, its records or its stores" in capsys.readouterr().err
+    (ground.folder / "small.yaml").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir("empty")
+        assert ground.drills("resume", str(folder)) == 2
+    error = capsys.readouterr().err
+    assert "the plan that was approved cannot be made again: there is no estate file" in error
+    assert f"It was started in {ground.folder}: go there first." in error
+
     whole = (folder / FILE).read_bytes()
     (folder / FILE).write_bytes(whole.replace(b'"tagged":true', b'"tagged":false', 1))
     assert ground.drills("cleanup", str(folder)) == 2
@@ -195,3 +215,4 @@ def test_whatever_is_not_such_a_drill_is_refused_and_said(ground: Ground, capsys
     (folder / FILE).write_bytes(whole)
     assert ground.drills("cleanup", str(folder)) == 0
     assert tables(ground) == []
+    assert json.loads((folder / "history.jsonl").read_text().splitlines()[-1])["kind"] == "cleaned_up"

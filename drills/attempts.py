@@ -65,7 +65,7 @@ class Recovery:
         done = False
         for use in self.site.store.protections:
             self.site.attempting(use.name)
-            if lacking(use.name, self.site.capabilities):
+            if lacking(use.name, self.site.capabilities, to_go_back=self.scenario.mangles_data):
                 pass
             elif done and paths == "preferred":
                 self.site.note(

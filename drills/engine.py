@@ -385,7 +385,7 @@ class _ScenarioRun:
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
-                if missing := lacking(use.name, self.plan.provider.capabilities):
+                if missing := self._lacking(use.name):
                     self._missing(missing, store=site.store.name, protection=use.name)
                     continue
                 self.progress(f"{self.use.label}: {site.store.name}: protecting by {use.name}")
@@ -407,11 +407,15 @@ class _ScenarioRun:
             self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
             for use in workload.site.store.protections:
-                if not lacking(use.name, self.plan.provider.capabilities):
+                if not self._lacking(use.name):
                     self._health(workload, use.name, use.options)
 
     def _missing(self, missing: Sequence[str], **which: str) -> None:
         self._note("capability.missing", **which, missing=missing, reason=self._why(missing))
+
+    def _lacking(self, protection: str) -> list[str]:
+        capabilities = self.plan.provider.capabilities
+        return lacking(protection, capabilities, to_go_back=self.use.scenario.mangles_data)
 
     def _why(self, missing: Sequence[str]) -> str:
         reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})

@@ -89,7 +89,7 @@ class Recovery:
                 done |= before.cut_over
                 continue
             self.site.attempting(use.name)
-            if lacking(use.name, self.site.capabilities):
+            if lacking(use.name, self.site.capabilities, to_go_back=self.scenario.mangles_data):
                 pass
             elif done and paths == "preferred":
                 self.site.note(

@@ -21,13 +21,18 @@ class Covered:
     kind: str
     by_aws: tuple[str, ...]
     built_here: tuple[str, ...]
+    untried: bool = False
+    """Whether a path could not be tried where the drill ran."""
 
     @property
     def words(self) -> str:
-        """``AWS: …``, ``drills: …`` where AWS has nothing that passed, ``nothing`` where nothing did."""
+        """``AWS: …``, ``drills: …`` where AWS has nothing that passed, ``nothing`` where nothing did,
+        ``not known`` where nothing did and not all could be tried."""
         if self.by_aws:
             return f"AWS: {', '.join(self.by_aws)}"
-        return f"drills: {', '.join(self.built_here)}" if self.built_here else "nothing"
+        if self.built_here:
+            return f"drills: {', '.join(self.built_here)}"
+        return "not known" if self.untried else "nothing"
 
 
 def coverage(report: Report) -> tuple[Covered, ...]:
@@ -44,11 +49,14 @@ def summary(covered: Iterable[Covered]) -> str:
     told = list(covered)
     by_aws = sum(bool(one.by_aws) for one in told)
     here = [one for one in told if one.built_here and not one.by_aws]
-    lost = [one for one in told if not one.built_here and not one.by_aws]
+    rest = [one for one in told if not one.built_here and not one.by_aws]
+    lost, unknown = [one for one in rest if not one.untried], [one for one in rest if one.untried]
     line = f"{by_aws} of {len(told)} failures × kinds of store are covered by AWS itself"
     if here:
         line += f", {len(here)} by copies built here ({_named(here)})"
-    return line + (f", {len(lost)} by nothing ({_named(lost)})" if lost else "")
+    if lost:
+        line += f", {len(lost)} by nothing ({_named(lost)})"
+    return line + (f", {len(unknown)} not known ({_named(unknown)})" if unknown else "")
 
 
 def _named(covered: Iterable[Covered]) -> str:
@@ -56,12 +64,12 @@ def _named(covered: Iterable[Covered]) -> str:
 
 
 def _covered(scenario: str, kind: str, cells: Iterable[Cell]) -> Covered:
-    passed = dict.fromkeys(
-        attempt.protection for cell in cells for attempt in cell.attempts if attempt.verdict == "pass"
-    )
+    attempts = [attempt for cell in cells for attempt in cell.attempts]
+    passed = dict.fromkeys(attempt.protection for attempt in attempts if attempt.verdict == "pass")
     return Covered(
         scenario,
         kind,
         tuple(name for name in passed if name not in BUILT_HERE),
         tuple(name for name in passed if name in BUILT_HERE),
+        any(finding.check == "capability" for attempt in attempts for finding in attempt.findings),
     )

@@ -433,7 +433,7 @@ class ScenarioRun:
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:
-                if missing := lacking(use.name, self.plan.provider.capabilities):
+                if missing := self._lacking(use.name):
                     self._missing(missing, store=site.store.name, protection=use.name)
                     continue
                 self.progress(f"{self.use.label}: {site.store.name}: protecting by {use.name}")
@@ -457,7 +457,7 @@ class ScenarioRun:
             self._premise(workload, "unchanged", self._unchanged)
             self._note_unlisted(workload)
             for use in workload.site.store.protections:
-                if not lacking(use.name, self.plan.provider.capabilities):
+                if not self._lacking(use.name):
                     self._health(workload, use.name, use.options)
 
     def _missing(self, missing: Sequence[str], **which: str) -> None:
@@ -469,6 +469,10 @@ class ScenarioRun:
         now = workload.kind.unlisted(site, workload.at)
         if before or now:
             site.note("unlisted.expected", protected=dict(before), written=dict(now))
+
+    def _lacking(self, protection: str) -> list[str]:
+        capabilities = self.plan.provider.capabilities
+        return lacking(protection, capabilities, to_go_back=self.use.scenario.mangles_data)
 
     def _why(self, missing: Sequence[str]) -> str:
         reasons: Mapping[str, str] = getattr(self.plan.provider, "lacks", {})

@@ -35,7 +35,8 @@ class EngineIncident:
     def delete_modules(self) -> None:
         """Every module that manages a store of the drill goes; a store that no module manages goes by itself."""
         managed = {name for module in self._estate.modules for name in module.resources if "/" not in name}
-        for name in self._workloads.keys() - managed:
+        # In the estate's order: that of a set differs from process to process.
+        for name in [name for name in self._workloads if name not in managed]:
             self._delete(name)
         for module in self._estate.modules:
             if any(name in self._workloads for name in module.resources):

@@ -5,7 +5,8 @@
 *Cell*: its path is the first attempt, in the estate's order of preference, that had a recovery point and was cut over
 (else the first that had one), and its figures are that attempt's. Its verdict is the worst of all attempts' findings,
 but that a path found no recovery point (the scenario took it away, which is what it is for) or was skipped because only
-the preferred one was asked for does not count. With no recovery point at all, nothing is left out and the cell fails.
+the preferred one was asked for does not count. With no recovery point at all, nothing is left out and the cell fails;
+unless a path could not be tried where the drill ran: then it is unknown.
 
 *Drill*: the worst of its cells and of the findings on the drill as a whole: that what one store names in another was
 found there, by the paths of their cells; that it ran to its end, and that it cleaned up after itself. Of what was begun
@@ -244,7 +245,9 @@ def _path(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def _cell_verdict(attempts: Sequence[Attempt]) -> Verdict:
-    if all(attempt.recovery_point is None for attempt in attempts):
+    # Where a path could not be tried at all, nobody knows whether there is a way back.
+    tried = not any(finding.check == "capability" for attempt in attempts for finding in attempt.findings)
+    if tried and all(attempt.recovery_point is None for attempt in attempts):
         return worst(attempt.verdict for attempt in attempts)
     return worst(
         finding.verdict for attempt in attempts for finding in attempt.findings if finding.check not in NOT_A_WAY_BACK

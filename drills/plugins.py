@@ -245,9 +245,16 @@ def load_protection(name: str) -> Protection:
     return cast(Protection, _plugin("drills.protections", "protection", name))
 
 
-def lacking(name: str, capabilities: frozenset[str]) -> list[str]:
-    """What the protection of this name needs and is not among the capabilities of where a drill runs, sorted."""
-    return sorted(frozenset(getattr(load_protection(name), "needs", ())) - capabilities)
+def lacking(name: str, capabilities: frozenset[str], *, to_go_back: bool = False) -> list[str]:
+    """What the protection of this name needs and is not among the capabilities of where a drill runs, sorted.
+
+    ``to_go_back``: to before data was mangled, for which a protection may need more.
+    """
+    protection = load_protection(name)
+    needs = frozenset(getattr(protection, "needs", ()))
+    if to_go_back:
+        needs |= frozenset(getattr(protection, "needs_to_go_back", ()))
+    return sorted(needs - capabilities)
 
 
 def store_kind_names() -> tuple[str, ...]:

@@ -24,16 +24,18 @@ ACTIONS = ("iam:ListAccountAliases", "organizations:DescribeOrganization")
 """What the checks need to be allowed; GetCallerIdentity needs no permission."""
 
 
-def check(accounts: Mapping[AccountRole, Account], ask: Ask, file: str) -> None:
+def check(accounts: Mapping[AccountRole, Account], ask: Ask, file: str, *, organizations: bool = True) -> None:
     """Raises UsageError for the first account that is not proven safe.
 
-    ``ask`` gives a client of a service with an account role's credentials.
+    ``ask`` gives a client of a service with an account role's credentials. ``organizations`` is False only at an
+    endpoint that is known not to be AWS and to tell every account that it is the management account.
     """
     _differ(accounts, file)
     for role, account in accounts.items():
         is_the_account(role, account, ask, file)
     for role, account in accounts.items():
-        _is_not_the_management_account(role, account, ask, file)
+        if organizations:
+            _is_not_the_management_account(role, account, ask, file)
         _is_marked(role, account, ask, file)
 
 

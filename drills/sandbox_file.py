@@ -18,7 +18,7 @@ from drills.errors import UsageError
 from drills.estate_file import Duration
 from drills.locations_in_yaml import shown
 from drills.model import Estate
-from drills.providers.capabilities import CAPABILITIES
+from drills.providers.capabilities import CAPABILITIES, SAFETY
 from drills.suggestions import did_you_mean
 
 REFERENCE = """\
@@ -33,7 +33,7 @@ must be given |
 | `stop_alarm` | the name of a CloudWatch alarm in production: while it is in ALARM, the drill stops | none |
 | `endpoint_url` | where all calls go instead of to AWS | AWS |
 | `lacks` | what that endpoint cannot do, by name, each with the reason | what is known of an endpoint that says it \
-is moto; nothing otherwise |
+is moto, LocalEmu or MiniStack; nothing otherwise |
 """
 PREFIX = re.compile(r"[a-z][a-z0-9-]{0,10}[a-z0-9]")
 DEFAULT_PREFIX, DEFAULT_TIME_LIMIT_SECONDS, DEFAULT_COST_LIMIT = "drill", 12 * 3600.0, 25.0
@@ -51,6 +51,10 @@ def _lacks(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if name not in CAPABILITIES:
             raise ValueError(f"unknown capability {shown(name)}{did_you_mean(name, CAPABILITIES)}")
+        if name in SAFETY:
+            raise ValueError(
+                f"{shown(name)} is what proves an account safe to drill in, and cannot be declared lacking"
+            )
     return value
 
 

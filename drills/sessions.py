@@ -63,6 +63,8 @@ class Sessions:
             service, region_name=region, endpoint_url=self._endpoint_url, config=self._config()
         )
         client.meta.events.register("after-call.s3", _say_what_is_needed, unique_id="drills-needed")
+        if self._endpoint_url is not None:
+            client.meta.events.register("before-call.s3-control", _without_account, unique_id="drills-one-name")
         return client
 
     def _base(self, role: AccountRole, access: Access) -> botocore.session.Session:
@@ -132,6 +134,12 @@ def _learn_from(session: botocore.session.Session) -> None:
             learn(frozen.secret_key, frozen.token)
 
     session.register("request-created", signing)
+
+
+def _without_account(params: dict[str, Any], **_: Any) -> None:
+    """S3 Control puts the account's id before the name even of an endpoint of the user's own, and it is in a header."""
+    account = params["headers"].get("x-amz-account-id", "")
+    params["url"] = params["url"].replace(f"//{account}.", "//", 1)
 
 
 class _Assumed(CredentialProvider):

@@ -50,6 +50,14 @@ SCALED = {
 Client = Callable[..., Any]
 
 
+def code() -> bytes:
+    """A package of a function that does nothing."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", "def handler(event, context): pass\n")
+    return archive.getvalue()
+
+
 class Killed(Intentions):
     """Ends this process by SIGKILL at the chosen moment."""
 
@@ -106,16 +114,13 @@ def make_the_copys_parts(client: Client) -> None:
     role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Tags=LISTED)["Role"]["Arn"]
     iam.put_role_policy(RoleName=NAME, PolicyName="copy", PolicyDocument=DENY)
     client("sqs", "production").create_queue(QueueName=NAME, tags=TAGS)
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("index.py", "def handler(event, context): pass\n")
     functions = client("lambda", "production")
     functions.create_function(
         FunctionName=NAME,
         Role=role,
         Runtime="python3.13",
         Handler="index.handler",
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": code()},
         Tags=TAGS,
     )
     stream = client("dynamodb", "production").describe_table(TableName=NAME)["Table"]["LatestStreamArn"]

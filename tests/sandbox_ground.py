@@ -90,15 +90,21 @@ class Ground:
     troubles: list[Trouble] = field(default_factory=list)
 
     @property
+    def behind(self) -> str:
+        """The address of the server itself."""
+        return os.environ["DRILLS_TEST_MOTO"]
+
+    @property
     def writes(self) -> list[str]:
         reads = (*READS, "Assume")
         return [call for call in self.calls if not call.startswith(reads)]
 
-    def client(self, service: str, role: str, region: str | None = None) -> Any:
-        """A client of that account, past the proxy's count."""
+    def client(self, service: str, role: str, region: str | None = None, policy: str | None = None) -> Any:
+        """A client of that account, past the proxy's count; its session is narrowed by the policy, if one is given."""
         home = region or REGIONS[role]
         sts = self._of("sts", home, "testing", SECRET, None)
-        found = sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNTS[role]}:role/test", RoleSessionName="test")[
+        narrowed = {"Policy": policy} if policy else {}
+        found = sts.assume_role(RoleArn=f"arn:aws:iam::{ACCOUNTS[role]}:role/test", RoleSessionName="test", **narrowed)[
             "Credentials"
         ]
         keys = (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
@@ -108,11 +114,11 @@ class Ground:
         return boto3.client(  # type: ignore[call-overload]
             service,
             region_name=region,
-            endpoint_url=os.environ["DRILLS_TEST_MOTO"],
+            endpoint_url=self.behind,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
-            config=Config(account_id_endpoint_mode="disabled"),
+            config=Config(account_id_endpoint_mode="disabled", s3={"addressing_style": "path"}),
         )
 
     def mark(self, roles: Sequence[str] = tuple(ACCOUNTS)) -> None:
@@ -138,9 +144,12 @@ class Ground:
 
 
 @contextmanager
-def sandbox_ground(folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> Iterator[Ground]:
-    """The accounts behind the server at ``moto`` are emptied, and unmarked."""
-    urllib.request.urlopen(urllib.request.Request(f"{moto}/moto-api/reset", method="POST"), timeout=60).close()
+def sandbox_ground(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str, reset: str | None = "/moto-api/reset"
+) -> Iterator[Ground]:
+    """The accounts behind the server at ``moto`` are emptied, and unmarked, if it has a ``reset``."""
+    if reset is not None:
+        urllib.request.urlopen(urllib.request.Request(moto + reset, method="POST"), timeout=60).close()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     (folder / "credentials").write_text(f"[here]\naws_access_key_id = testing\naws_secret_access_key = {SECRET}\n")
@@ -154,12 +163,16 @@ def sandbox_ground(folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> 
         yield Ground(folder, url, calls, troubles)
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def moto_server() -> Iterator[str]:
     """moto's own server, in a process of its own that ends with this one."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
@@ -207,18 +220,19 @@ def counting(behind: str, troubles: Sequence[Trouble] = ()) -> Iterator[tuple[st
             connection.request(self.command, self.path, body or None, headers)
             answer = connection.getresponse()
             content = answer.read()
+            about = answer.headers["Content-Length"] if self.command == "HEAD" else None
             connection.close()
             if met == LOST:
                 self.close_connection = True
                 return
-            self._answer(answer.status, answer.headers, content)
+            self._answer(answer.status, answer.headers, content, about)
 
-        def _answer(self, status: int, headers: Any, body: bytes) -> None:
+        def _answer(self, status: int, headers: Any, body: bytes, length: str | None) -> None:
             self.send_response_only(status)
             for name, value in headers.items():
                 if name.lower() not in ("transfer-encoding", "content-length", "connection"):
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", length or str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 

@@ -15,6 +15,7 @@ from drills.intentions import FILE, Header, Intentions, params_digest, read_inte
 from drills.model import Account, AccountRole
 from drills.simulator import SimulatedAWS
 from drills.stopping import Stop, Stopping
+from tests import made_and_killed
 from tests.made_and_killed import DRILL, LISTED, NAME, TAGS, TRUST
 
 ACCOUNTS: dict[AccountRole, Account] = {
@@ -106,6 +107,31 @@ def test_what_somebody_made_their_own_is_left_and_said(aws: SimulatedAWS, tmp_pa
     assert {left.resource.kind for left in found.left} == {"role", "queue"}
     assert all("somebody made it their own, left alone" in str(left) for left in found.left)
     assert len(there(aws)) == 2
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_the_log_group_that_aws_makes_for_a_function_carries_no_tag_and_goes_too(
+    aws: SimulatedAWS, tmp_path: Path, older: bool
+) -> None:
+    logs, name = client(aws, "logs"), f"/aws/lambda/{NAME}"
+    if older:
+        logs.create_log_group(logGroupName=name)
+        aws.clock.sleep(60)
+    role = client(aws, "iam").create_role(RoleName="somebodys", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    with Intentions.begin(tmp_path, HEADER) as record:
+        watched(aws, Guard(DRILL, record), "lambda").create_function(
+            FunctionName=NAME,
+            Role=role,
+            Runtime="python3.13",
+            Handler="index.handler",
+            Code={"ZipFile": made_and_killed.code()},
+            Tags=TAGS,
+        )
+    if not older:
+        logs.create_log_group(logGroupName=name)
+    found = cleaned(aws, tmp_path)
+    assert found.left == []
+    assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == [name] * older
 
 
 def test_what_is_denied_is_left_with_the_action(aws: SimulatedAWS, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from drills import plugins
 from drills.coverage import BUILT_HERE, coverage, summary
 from drills.matrix_table import print_matrix
-from drills.model import Attempt, Cell, Phases, Report, Verdict
+from drills.model import Attempt, Cell, Finding, Phases, Report, Verdict
 from drills.report import html
 from tests.report.reports import rich
 
@@ -36,6 +36,17 @@ def test_a_path_that_failed_covers_nothing() -> None:
     told = coverage(of(failed))
     assert [one.words for one in told] == ["nothing"]
     assert summary(told) == ("0 of 1 failures × kinds of store are covered by AWS itself, 1 by nothing (a × rds)")
+
+
+def test_what_could_not_be_tried_may_have_covered_it() -> None:
+    why = Finding("capability", "unknown", "t", "tried and proved", "an endpoint cannot do s3.replication")
+    untried = replace(attempt("s3_replication", "unknown"), findings=(why,))
+    told = coverage(of(cell("a", "t", "s3", attempt("s3_versioning", "fail"), untried)))
+    assert [one.words for one in told] == ["not known"]
+    assert summary(told) == "0 of 1 failures × kinds of store are covered by AWS itself, 1 not known (a × s3)"
+    assert [one.words for one in coverage(of(cell("a", "t", "s3", attempt("s3_versioning"), untried)))] == [
+        "AWS: s3_versioning"
+    ]
 
 
 def test_stores_of_a_kind_are_taken_together() -> None:

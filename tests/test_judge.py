@@ -275,6 +275,18 @@ def test_no_way_back_fails(tmp_path: Path) -> None:
     assert (report.verdict, cell.path, cell.rto_seconds, cell.rpo_seconds) == ("fail", None, None, None)
 
 
+def test_without_a_way_back_one_that_could_not_be_tried_leaves_it_unknown(tmp_path: Path) -> None:
+    untried = Told("copy", lacking=True)
+    report = judge(told(tmp_path / "drill", sound_writes(), Told("pitr", point=None), untried))
+    cell = cell_of(report)
+    assert [attempt.verdict for attempt in cell.attempts] == ["fail", "unknown"]
+    assert (cell.verdict, report.verdict) == ("unknown", "unknown")
+    off = Finding("pitr.enabled", "fail", "people", "on", "off")
+    unhealthy = Told("pitr", point=None, health=(off,))
+    report = judge(told(tmp_path / "unhealthy", sound_writes(), unhealthy, untried))
+    assert cell_of(report).verdict == "fail"
+
+
 def test_a_fallback_that_restores_wrong_data_fails_the_cell(tmp_path: Path) -> None:
     wrong = Told("copy", ())
     cell = cell_of(judge(told(tmp_path / "drill", sound_writes(), sound("pitr"), wrong)))

@@ -10,6 +10,7 @@ import pytest
 from drills import plugins
 from drills.errors import ConfigurationError, UsageError
 from drills.protections import Protection
+from drills.providers.capabilities import CAPABILITIES
 
 OWN = """\
 from drills.scenario import Incident, Scenario
@@ -19,6 +20,13 @@ def fail(incident: Incident) -> None:
 
 scenario = Scenario(summary="mine", fail=fail, respond_from="production")
 """
+
+
+def test_what_going_back_needs_counts_only_where_data_was_mangled() -> None:
+    capabilities = frozenset(CAPABILITIES) - {"dynamodb.pitr"}
+    assert plugins.lacking("dynamodb_stream_copy", capabilities) == []
+    assert plugins.lacking("dynamodb_stream_copy", capabilities, to_go_back=True) == ["dynamodb.pitr"]
+    assert plugins.lacking("dynamodb_backup", capabilities, to_go_back=True) == []
 
 
 @pytest.fixture

@@ -113,6 +113,8 @@ class Told:
     health: Sequence[Finding] = ()
     set_up_failed: str | None = None
     skipped: bool = False
+    lacking: bool = False
+    """Whether where the drill ran could not do what it needs."""
     fails_in: str | None = None
     refused: bool = False
     restore_seconds: float = 1200.0
@@ -196,6 +198,9 @@ class Telling:
         def note(kind: str, **data: Any) -> None:
             self.note(kind, scenario, protection=path.protection, **data)
 
+        if path.lacking:
+            note("capability.missing", missing=["s3.replication"], reason="an endpoint cannot do s3.replication")
+            return
         if path.skipped:
             note("skipped", reason="only the preferred path was asked for")
             return

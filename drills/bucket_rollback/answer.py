@@ -49,6 +49,7 @@ def read_page(body: bytes) -> Page:
 _VERSION = ("Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass")
 _MARKER = _VERSION[:4]
 _OWNER = r"\s*<Owner>(?:<(?:ID|DisplayName)>[^<]*</(?:ID|DisplayName)>|\s+)*</Owner>"
+_AROUND = ("<EncodingType>", "<IsTruncated>", "<NextKeyMarker>", "<NextVersionIdMarker>")
 _QUOTE = '(?:&quot;|&#34;|")?'
 
 Shape = tuple[str, ...]
@@ -68,6 +69,8 @@ def _usual_page(body: bytes) -> Page | None:
         return None
     first = min(place for place in (text.find("<Version>"), text.find("<DeleteMarker>")) if place >= 0)
     last = max(text.rfind(end) + len(end) for end in ("</Version>", "</DeleteMarker>") if end in text)
+    if any(text.find(name, first, last) >= 0 for name in _AROUND):
+        return None  # It stands between the entries, as some implementations write it.
     root = ElementTree.fromstring(text[:first] + text[last:])
     encoded = _is_encoded(root)
     try:

@@ -38,7 +38,10 @@ class Protection(Protocol):
     summary: str
     way_back: WayBack
     needs: frozenset[str]
-    """The capabilities it relies on, by their names in drills.providers.capabilities."""
+    """The capabilities it relies on, by their names in drills.providers.capabilities.
+
+    One that relies on more to restore to before data was mangled has ``needs_to_go_back`` besides.
+    """
     restores_into: Sequence[AccountRole]
     """The accounts that a store can be restored into."""
 

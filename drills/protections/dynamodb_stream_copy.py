@@ -43,6 +43,7 @@ class StreamCopyProtection:
     summary = "a copy in the vault account, kept by Streams and Lambda, with point-in-time recovery of its own"
     way_back: WayBack = "new_store"
     needs = frozenset({"dynamodb", "dynamodb.streams", "lambda.event_sources"})
+    needs_to_go_back = frozenset({"dynamodb.pitr"})
     restores_into: Sequence[AccountRole] = ("production", "recovery")
 
     def makes(self, site: Site, options: Mapping[str, JSON]) -> Sequence[Resource]:

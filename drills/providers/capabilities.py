@@ -11,6 +11,7 @@ CAPABILITIES: Mapping[str, str] = {
     "accounts.close": "an account that is lost is out of everybody's reach",
     "regions.outage": "a region that is down answers nobody",
     "dynamodb": "tables, items, indexes, tags",
+    "dynamodb.autoscaling": "scaling of tables and their indexes",
     "dynamodb.backup": "on-demand backups of tables",
     "dynamodb.global_tables": "replicas of tables in other regions",
     "dynamodb.pitr": "point-in-time recovery that has every second of the last days",
@@ -18,6 +19,7 @@ CAPABILITIES: Mapping[str, str] = {
     "dynamodb.system_backup": "the backup that AWS keeps when a table with point-in-time recovery is deleted",
     "lambda.event_sources": "functions that run, invoked by streams",
     "lambda.schedules": "functions that run, invoked on a schedule",
+    "organizations": "an account tells whether it is in an organization, and which is its management account",
     "rds": "PostgreSQL instances that hold rows and take connections",
     "rds.aurora": "Aurora clusters that hold rows and take connections",
     "rds.aurora_global_database": "clusters in other regions that follow, and can be failed over to",
@@ -32,22 +34,5 @@ CAPABILITIES: Mapping[str, str] = {
     "sts.session_policies": "a session has no more permissions than its inline policy gives it",
 }
 
-OF_MOTO: Mapping[str, str] = {
-    "dynamodb.pitr": "moto restores what the table holds now, whatever moment is asked for",
-    "dynamodb.system_backup": "moto keeps nothing of a deleted table",
-    "dynamodb.global_tables": "moto lists replicas and copies nothing into them",
-    "lambda.event_sources": "moto runs functions in Docker containers",
-    "lambda.schedules": "moto runs functions in Docker containers",
-    "rds": "moto's databases hold no rows and take no connections",
-    "rds.aurora": "moto's databases hold no rows and take no connections",
-    "rds.aurora_global_database": "moto lists members and copies nothing into them",
-    "rds.pitr": "moto keeps no automated backups",
-    "rds.read_replicas": "moto lists replicas and copies nothing into them",
-    "rds.sharing": "moto notes down whom a snapshot is shared with and shows it to nobody",
-    "rds.snapshots": "moto's snapshots hold no rows",
-    "s3.bucket_policies": "moto does not enforce policies by default",
-    "s3.replication": "moto stores a replication's rules and replicates nothing",
-    "s3.batch_replication": "moto stores batch jobs and carries none out",
-    "sts.session_policies": "moto does not enforce policies by default",
-}
-"""What moto's own server lacks, as measured by the tests of its provider."""
+SAFETY: frozenset[str] = frozenset({"organizations"})
+"""What the checks before the first write rely on: a provider file cannot say that it is lacking."""

@@ -7,8 +7,6 @@ session is renewed besides with a policy that denies the same, and AWS is asked 
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +27,8 @@ from drills.own_accounts import told
 from drills.permissions import DENY_ALL
 from drills.planned_calls import PlannedCalls
 from drills.providers.calls import tell_of_calls
-from drills.providers.capabilities import CAPABILITIES, OF_MOTO
+from drills.providers.capabilities import CAPABILITIES, SAFETY
+from drills.providers.emulators import recognised
 from drills.providers.interface import Call, ModelledDuration
 from drills.providers.real_time import RealTime
 from drills.redaction import Redaction
@@ -37,7 +36,6 @@ from drills.sandbox_file import SandboxFile
 from drills.sessions import Sessions
 from drills.stopping import StoppingClock
 
-PROBE_SECONDS = 5
 Narrow = Callable[[AccountRole, str | None], str]
 """The session policy of an account role, denying everything in a region if one is given."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
@@ -105,7 +103,8 @@ class SandboxProvider:
                 made[role] = sessions.session(role, region)
             return sessions.client(made[role], service, region)
 
-        safety.check(estate.accounts, ask, self.given.file)
+        organizations = "organizations" in self.capabilities
+        safety.check(estate.accounts, ask, self.given.file, organizations=organizations)
 
     @contextmanager
     def open(self, estate: Estate, seed: int) -> Iterator[SandboxWorld]:
@@ -121,18 +120,12 @@ class SandboxProvider:
 
 
 def _lacks(given: SandboxFile) -> Mapping[str, str]:
-    if given.lacks is not None or given.endpoint_url is None:
-        return dict(given.lacks or {})
-    return dict(OF_MOTO) if _is_moto(given.endpoint_url) else {}
-
-
-def _is_moto(endpoint_url: str) -> bool:
-    """Whether moto's own server answers there: it has a page of its own, which it says so on."""
-    try:
-        with urllib.request.urlopen(f"{endpoint_url.rstrip('/')}/moto-api/", timeout=PROBE_SECONDS) as answer:
-            return b"moto" in answer.read(20_000).lower()
-    except (urllib.error.URLError, OSError, ValueError):
-        return False
+    """What the file says is taken by its word; it says nothing of what proves an account safe."""
+    emulator = recognised(given.endpoint_url) if given.endpoint_url is not None else None
+    known = emulator.lacks if emulator is not None else {}
+    if given.lacks is None:
+        return dict(known)
+    return {**given.lacks, **{name: reason for name, reason in known.items() if name in SAFETY}}
 
 
 class SandboxWorld:

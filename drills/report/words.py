@@ -25,7 +25,7 @@ ASSUMED: Final = "(A)"
 ASSUMED_MEANS: Final = (
     "a simulated duration behind this figure rests on an assumption, not on a published or measured figure"
 )
-NOT_TRIED: Final = ("skipped", "attempt")
+NOT_TRIED: Final = ("skipped", "attempt", "capability")
 """The checks of an attempt that never began."""
 
 NOT_RECOVERED: Final = tuple(name for name in RECORD_CLASSES if name not in ("recovered", "indeterminate"))
@@ -128,7 +128,7 @@ def preferred(cell: Cell) -> Attempt | None:
 
 
 def not_tried(attempt: Attempt) -> bool:
-    """Whether this path was left alone: nobody asked for it, or the drill broke before its turn."""
+    """Whether this path was left alone: nobody asked for it, it cannot be had there, or the drill broke before."""
     checks = {finding.check for finding in attempt.findings if finding.verdict == "unknown"}
     resumed = any(finding.check == "resumed" for finding in attempt.findings)
     return attempt.recovery_point is None and not resumed and not checks.isdisjoint(NOT_TRIED)

@@ -9,6 +9,7 @@ CAPABILITIES = frozenset(
         "accounts.close",
         "accounts.roles",
         "dynamodb",
+        "dynamodb.autoscaling",
         "dynamodb.backup",
         "dynamodb.export",
         "dynamodb.global_tables",

@@ -15,6 +15,7 @@ from drills.record_file import FileRecords
 from drills.records import make_records
 from drills.site import Site
 from drills.stores import Outgoing
+from drills.stores.dynamodb_autoscaling import CAPABILITY as AUTOSCALING
 from drills.stores.dynamodb_autoscaling import drop_autoscaling, put_autoscaling, wanted
 from drills.stores.dynamodb_bulk import delete_all, put_all, scan_pages
 from drills.stores.dynamodb_config import Index, TableConfig
@@ -50,8 +51,9 @@ class DynamoDBKind:
 
     # --- What the estate says
 
-    def needs(self, config: Any) -> frozenset[str]:
-        return frozenset({"dynamodb"})
+    def needs(self, config: TableConfig) -> frozenset[str]:
+        scaled = config.billing is not None and config.billing.autoscaling is not None
+        return frozenset({"dynamodb", AUTOSCALING} if scaled else {"dynamodb"})
 
     def parse(self, node: Mapping[str, JSON]) -> TableConfig:
         return TableConfig.model_validate(node)

@@ -12,6 +12,8 @@ from drills.model import JSON, Location
 from drills.site import Site
 
 NAMESPACE = "dynamodb"
+CAPABILITY = "dynamodb.autoscaling"
+"""Where it is not there, nothing scales and nothing is asked."""
 METRICS = {
     "ReadCapacityUnits": "DynamoDBReadCapacityUtilization",
     "WriteCapacityUnits": "DynamoDBWriteCapacityUtilization",
@@ -33,6 +35,8 @@ def wanted(indexes: Iterable[str], low: int, high: int, target_percent: int) -> 
 
 def autoscaling_of(site: Site, at: Location, indexes: Iterable[str]) -> dict[str, JSON]:
     """What scales, as ``{"table/ReadCapacityUnits": {"min", "max", "policies": [{"metric", "target_percent"}]}}``."""
+    if CAPABILITY not in site.capabilities:
+        return {}
     client = _client(site, at)
     found: dict[str, JSON] = {}
     for target in _targets(client, at, indexes):
@@ -55,6 +59,8 @@ def autoscaling_of(site: Site, at: Location, indexes: Iterable[str]) -> dict[str
 
 def put_autoscaling(site: Site, at: Location, indexes: Iterable[str], setting: Mapping[str, JSON]) -> None:
     """Make autoscaling what the setting says; what it does not name is taken away."""
+    if CAPABILITY not in site.capabilities:
+        return
     client = _client(site, at)
     now = autoscaling_of(site, at, indexes)
     # A target takes its policies with it, so that none of the old ones stays beside the new.
@@ -80,6 +86,8 @@ def put_autoscaling(site: Site, at: Location, indexes: Iterable[str], setting: M
 
 def drop_autoscaling(site: Site, at: Location, indexes: Iterable[str]) -> None:
     """Deregister everything, with its policies and alarms; a table that is deleted leaves it behind."""
+    if CAPABILITY not in site.capabilities:
+        return
     client = _client(site, at)
     for target in _targets(client, at, indexes):
         client.deregister_scalable_target(**_target(at, _name(at, target)))

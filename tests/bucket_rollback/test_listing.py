@@ -44,6 +44,14 @@ def test_the_order_of_the_document_is_kept() -> None:
     assert newest_first(list(page.entries)) == list(page.entries)
 
 
+def test_what_stands_around_the_entries_is_found_between_them_too() -> None:
+    around, last = re.compile(rb"<EncodingType>.*</NextVersionIdMarker>\s*", re.DOTALL), b"<DeleteMarker>"
+    (moved,) = around.findall(ANSWER)
+    between = around.sub(b"", ANSWER).replace(last, moved + last)
+    assert between != ANSWER
+    assert read_page(between) == read_page(ANSWER)
+
+
 def test_markers_that_are_listed_last_are_put_in_their_place() -> None:
     entries = [
         Entry("k", "v2", False, False, AT.replace(hour=11)),

@@ -133,6 +133,27 @@ def test_where_none_of_the_stores_can_exist_nothing_is_made(ground: Ground, caps
     assert ground.writes == []
 
 
+SCALED = ESTATE.replace(
+    "    workload:", "    billing: {read_units: 5, write_units: 5, autoscaling: {min: 5, max: 9}}\n    workload:"
+)
+
+
+@pytest.mark.parametrize("text", [ESTATE, SCALED])
+def test_a_store_that_scales_is_unknown_where_nothing_scales(
+    text: str, ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground.mark()
+    ground.estate(text=text)
+    ground.file(FILE + "lacks: {dynamodb.autoscaling: it does not know it}\n")
+    _, told = run(ground, capsys)
+    (attempt,) = told["cells"][0]["attempts"]
+    if text == SCALED:
+        why = not_passed(attempt["findings"])["capability"]
+        assert "dynamodb.autoscaling (it does not know it)" in why["observed"]
+    assert (attempt["verdict"], told["cells"][0]["verdict"]) == (("unknown",) * 2 if text == SCALED else ("pass",) * 2)
+    assert not [call for call in ground.calls if "Scal" in call]
+
+
 @pytest.mark.parametrize("scenario", ["account_loss", "region_outage"])
 def test_no_call_leaves_for_what_is_lost(scenario: str, ground: Ground, capsys: pytest.CaptureFixture[str]) -> None:
     ground.mark()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from drills.clock import ClockKind
+from drills.errors import ConfigurationError
 from drills.model import Estate
-from drills.providers.capabilities import OF_MOTO
+from drills.providers.emulators import MOTO
 from drills.providers.interface import Call
 from drills.providers.real_time import RealTime
 from drills.providers.sandbox import SandboxProvider
@@ -55,14 +57,42 @@ class TestSandbox(Suite):
 
 
 def test_moto_is_recognised_and_what_it_lacks_is_data(provider: SandboxProvider) -> None:
-    assert provider.lacks == OF_MOTO
-    assert not provider.capabilities & OF_MOTO.keys()
+    assert provider.lacks == MOTO.lacks
+    assert not provider.capabilities & MOTO.lacks.keys()
     assert "(not AWS)" in provider.name
 
 
 def test_what_the_file_says_is_lacking_is_taken_by_its_word(ground: Ground) -> None:
     text = TEXT.replace("URL", ground.url) + "lacks: {dynamodb.backup: it has none}\n"
     assert SandboxProvider(parse_sandbox(text, "f")).lacks == {"dynamodb.backup": "it has none"}
+
+
+def test_the_check_of_organizations_cannot_be_declared_away(ground: Ground) -> None:
+    text = TEXT.replace("URL", ground.url) + "lacks: {organizations: it has none}\n"
+    with pytest.raises(ConfigurationError, match="cannot be declared lacking"):
+        parse_sandbox(text, "f")
+
+
+def test_what_proves_an_account_safe_is_known_of_the_endpoint_whatever_the_file_says(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = {"organizations": "every account is told that it is the management account", "dynamodb.pitr": "none"}
+    monkeypatch.setattr("drills.providers.emulators.EMULATORS", (replace(MOTO, lacks=lacks),))
+    text = TEXT.replace("URL", ground.url)
+    assert SandboxProvider(parse_sandbox(text, "f")).lacks == lacks
+    declared = SandboxProvider(parse_sandbox(text + "lacks: {dynamodb.backup: it has none}\n", "f"))
+    assert declared.lacks.keys() == {"organizations", "dynamodb.backup"}
+
+
+def test_what_belongs_to_an_account_is_asked_for_at_the_endpoint_itself(
+    ground: Ground, provider: SandboxProvider, estate: Estate
+) -> None:
+    with provider.open(estate, 1) as world:
+        ground.calls.clear()
+        control = world.client("s3control", "production", "eu-west-1")
+        with pytest.raises(ClientError, match="NoSuchPublicAccessBlockConfiguration"):
+            control.get_public_access_block(AccountId=small_drill.PRODUCTION)
+    assert ground.calls[-1].endswith("/v20180820/configuration/publicAccessBlock")
 
 
 def test_a_lost_account_is_refused_by_arn_too_and_the_server_hears_nothing(

@@ -7,14 +7,15 @@ services), and whatever the endpoint's index does not know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 import jmespath  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError
 
 from drills import guard_databases as databases
-from drills.clean_up import NOWHERE, Cleaner, CleanUp, Left
+from drills.clean_up import NOWHERE, SKEW, Cleaner, CleanUp, Left
 from drills.database_deleters import DATABASES_ALONE, of_databases
 from drills.deleters import BY_KIND, DELETERS
 from drills.deleting import Deleter
@@ -45,6 +46,7 @@ def prove(cleaner: Cleaner, found: CleanUp, *, thorough: bool) -> None:
         _by_record(cleaner, found, made.resource, made.account, made.region)
     found.proof.append(f"by record: each of the {len(cleaner.made)} resources that the drill made was asked for")
     for place in _places(cleaner):
+        _kept_by_aws(cleaner, found, place)
         _by_tag(cleaner, found, place, thorough)
 
 
@@ -64,6 +66,37 @@ def _by_record(cleaner: Cleaner, found: CleanUp, there: Resource, account: str, 
             found.left.append(Left(there, "it was deleted and is there again"))
     except (ClientError, BotoCoreError, DrillError) as error:
         found.gaps.append(f"{there}: {told(error)}")
+
+
+def _kept_by_aws(cleaner: Cleaner, found: CleanUp, place: Place) -> None:
+    """Tell what AWS itself keeps of the drill's tables that were deleted while they had point-in-time recovery.
+
+    Nobody can delete it, it costs nothing and ends by itself. Source: DynamoDB developer guide, Before you begin using
+    point-in-time recovery.
+    """
+    tables = {one.resource.name: one.at for one in cleaner.made.values() if _is_table(one.resource, place)}
+    if not tables:
+        return
+    account, region = place
+    try:
+        pages = cleaner.client("dynamodb", *place).get_paginator("list_backups").paginate(BackupType="SYSTEM")
+        for one in (backup for page in pages for backup in page["BackupSummaries"]):
+            made = tables.get(one["TableName"])
+            # Older than the table of the drill, it is of another table that had this name.
+            if one["BackupType"] == "SYSTEM" and made is not None and one["BackupCreationDateTime"] >= made - SKEW:
+                why = f"AWS made it when {one['TableName']} was deleted, keeps it at no cost and deletes it"
+                found.going.append(Left(Resource("backup", account, region, one["BackupArn"]), why + _on(one)))
+    except (ClientError, BotoCoreError, DrillError) as error:
+        found.proof.append(f"system backups of account {account}, {region}, not listed: {told(error)}")
+
+
+def _is_table(one: Resource, place: Place) -> bool:
+    return one.kind == "table" and (one.account, one.region) == place
+
+
+def _on(backup: Mapping[str, Any]) -> str:
+    expires = backup.get("BackupExpiryDateTime")
+    return " within 35 days" if expires is None else f" on {expires.astimezone(UTC):%Y-%m-%d}"
 
 
 def _by_tag(cleaner: Cleaner, found: CleanUp, place: Place, thorough: bool) -> None:

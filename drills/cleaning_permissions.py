@@ -34,6 +34,7 @@ DELETING: Mapping[str, tuple[str, ...]] = {
         "s3:ListBucketMultipartUploads",
         "s3:ListBucketVersions",
     ),
+    "batch job": ("s3:DescribeJob", "s3:UpdateJobStatus"),
     "function": (
         "lambda:DeleteFunction",
         "lambda:GetFunction",
@@ -81,6 +82,7 @@ DELETING: Mapping[str, tuple[str, ...]] = {
 }
 SWEEPING = (
     "cloudwatch:DescribeAlarms",
+    "dynamodb:ListBackups",
     "dynamodb:ListTables",
     "events:ListRules",
     "iam:ListRoles",
@@ -112,7 +114,7 @@ LOCKING, BYPASSING = "s3:PutBucketObjectLockConfiguration", "s3:BypassGovernance
 
 
 FINDING: Mapping[str, tuple[str, ...]] = {
-    "backup": ("dynamodb:ListBackups",),
+    "batch job": ("s3:ListJobs",),
     "event source mapping": ("lambda:ListEventSourceMappings",),
     "queue": ("sqs:GetQueueAttributes",),
     databases.BACKUP: ("rds:DescribeDBInstanceAutomatedBackups",),
@@ -182,6 +184,7 @@ def _arn(resource: Resource) -> str:
         "table": f"arn:aws:dynamodb:{where}:table/{name}",
         "backup": name,
         "bucket": f"arn:aws:s3:::{name}",
+        "batch job": f"arn:aws:s3:{where}:job/{name}",
         "function": f"arn:aws:lambda:{where}:function:{name}",
         "event source mapping": f"arn:aws:lambda:{where}:event-source-mapping:{name}",
         "role": f"arn:aws:iam::{account}:role/{name}",

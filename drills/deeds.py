@@ -37,6 +37,8 @@ DESTROYED_BY: Mapping[str, tuple[str, ...]] = {
     databases.KINDS["og"]: ("DeleteOptionGroup",),
 }
 """The calls that destroy a resource as a whole: others whose names begin alike take only a part of it away."""
+ENDS_BY_ITSELF = frozenset({"batch job"})
+"""Kinds that no call destroys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Deeds:
     @property
     def left(self) -> tuple[Resource, ...]:
         """What was made and not destroyed since, oldest first."""
-        return tuple(self._there)
+        return tuple(one for one in self._there if one.kind not in ENDS_BY_ITSELF)
 
     def watch(self, client: Any, role: AccountRole, account: str) -> None:
         """Let nothing of this client pass unseen. Watching it again changes nothing."""

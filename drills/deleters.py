@@ -21,6 +21,9 @@ from drills.stores.s3_buckets import delete_versions, is_locking, version_pages
 
 KEY_DAYS = 7
 """The shortest time for which AWS keeps a key that it was told to delete. Source: KMS API, ScheduleKeyDeletion."""
+JOB_ENDED = frozenset({"Complete", "Failed", "Cancelled"})
+JOB_ENDING = frozenset({"Cancelling", "Completing", "Failing"})
+"""Source: S3 user guide, Tracking job status and completion reports, Job statuses."""
 BUSY = frozenset({"CREATING", "UPDATING", "DELETING", "Creating", "Updating", "Deleting", "Enabling", "Disabling"})
 
 
@@ -68,6 +71,19 @@ def _bucket(s3: Any, there: Resource, clock: Clock) -> None:
     s3.delete_bucket(Bucket=bucket)
 
 
+def _job(control: Any, there: Resource, _: Clock) -> str:
+    """A job cannot be deleted: one that still works is cancelled. Source: S3 user guide, Managing S3 Batch Operations
+    jobs: those that have ended are listed for 90 days."""
+    asked = {"AccountId": there.account, "JobId": there.name}
+    status = control.describe_job(**asked)["Job"]["Status"]
+    if status not in JOB_ENDED | JOB_ENDING:
+        control.update_job_status(**asked, RequestedJobStatus="Cancelled")
+        status = control.describe_job(**asked)["Job"]["Status"]
+    if status not in JOB_ENDED:
+        raise NotYet(f"it is {status}")
+    return f"it is {status}; AWS lists it for 90 days from its end, at no cost, as jobs cannot be deleted"
+
+
 def _feed(functions: Any, there: Resource, _: Clock) -> None:
     state = functions.get_event_source_mapping(UUID=there.name).get("State")
     if state in BUSY:
@@ -109,6 +125,11 @@ def _key(kms: Any, there: Resource, _: Clock) -> str:
 # --- When a resource was made --------------------------------------------------------------------------------------
 
 
+def _job_born(control: Any, there: Resource) -> datetime | None:
+    found = control.describe_job(AccountId=there.account, JobId=there.name)["Job"]["CreationTime"]
+    return found if isinstance(found, datetime) else None
+
+
 def _queue_born(sqs: Any, there: Resource) -> datetime | None:
     url = sqs.get_queue_url(QueueName=there.name)["QueueUrl"]
     told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["CreatedTimestamp"])
@@ -140,6 +161,18 @@ def _feeds(functions: Any, intention: Intention) -> Iterable[Resource]:
                 yield Resource("event source mapping", intention.account, intention.region, one["UUID"])
 
 
+def _jobs(control: Any, intention: Intention) -> Iterable[Resource]:
+    token: str | None = None
+    while token != "":
+        # botocore has no paginator for it.
+        asked = {"AccountId": intention.account, **({"NextToken": token} if token else {})}
+        page = control.list_jobs(**asked)
+        for one in page["Jobs"]:
+            if one.get("Description") == intention.clues.get("Description"):
+                yield Resource("batch job", intention.account, intention.region, one["JobId"])
+        token = page.get("NextToken", "")
+
+
 def _keys(kms: Any, intention: Intention) -> Iterable[Resource]:
     for page in kms.get_paginator("list_keys").paginate():
         for one in page["Keys"]:
@@ -164,6 +197,7 @@ DELETERS: Sequence[Deleter] = (
     Deleter("scalable target", "application-autoscaling", _scaling),
     Deleter("backup", "dynamodb", _backup, born=_BACKED_UP, find=_backups),
     Deleter("table", "dynamodb", _table, ("list_tables", "TableNames[]"), _DESCRIBED),
+    Deleter("batch job", "s3control", _job, born=_job_born, find=_jobs),
     Deleter("bucket", "s3", _bucket, ("list_buckets", "Buckets[].Name")),
     *DATABASES,
     Deleter("parameter", "ssm", one_call("delete_parameter", "Name"), _PARAMETERS),
@@ -181,6 +215,7 @@ OF_A_KIND: Mapping[tuple[str, str], str] = {
     ("lambda", "CreateEventSourceMapping"): "event source mapping",
     ("kms", "CreateKey"): "key",
     **DATABASES_OF_A_KIND,
+    ("s3control", "CreateJob"): "batch job",
 }
 """What a call makes that only its answer names."""
 MADE_BY_AWS = frozenset({"log group"})

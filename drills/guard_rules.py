@@ -133,6 +133,10 @@ def _replicated_bucket(params: Params) -> list[str]:
     return [str(generator["SourceBucket"]).removeprefix("arn:aws:s3:::")] if generator else []
 
 
+def _job(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
+    return [Resource("batch job", account, region, answer["JobId"])] if answer else []
+
+
 def _key(_: Params, answer: Mapping[str, Any], account: str, region: str) -> list[Resource]:
     return [Resource("key", account, region, answer["KeyMetadata"]["KeyId"])] if answer else []
 
@@ -265,7 +269,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
         for deed, calls in databases.CALLS.items()
         for call, named in calls.items()
     },
-    ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket),
+    ("s3control", "CreateJob"): Rule(FILLS, "bucket", _replicated_bucket, _job),
+    ("s3control", "UpdateJobStatus"): Rule(CHANGES, "batch job", _name("JobId")),
     ("kms", "CreateKey"): Rule(MAKES, "key", lambda _: (), _key),
     ("kms", "PutKeyPolicy"): Rule(CHANGES, "key", _name("KeyId")),
     ("kms", "ScheduleKeyDeletion"): Rule(CHANGES, "key", _name("KeyId")),
@@ -404,6 +409,11 @@ def _of_log_group(client: Any, there: Resource) -> Mapping[str, str] | None:
     return {} if any(one["logGroupName"] == there.name for one in found) else None
 
 
+def _of_job(client: Any, there: Resource) -> Mapping[str, str]:
+    client.describe_job(AccountId=there.account, JobId=there.name)
+    return {}
+
+
 def _of_scaling(client: Any, there: Resource) -> Mapping[str, str] | None:
     scaled, dimension = there.name.split(" ")
     found = client.describe_scalable_targets(
@@ -429,8 +439,9 @@ _READERS: Mapping[str, Callable[[Any, Resource], Mapping[str, str] | None]] = {
     databases.COPIES: _of_copies,
     "secret": lambda client, there: _by_key(client.describe_secret(SecretId=there.name).get("Tags", [])),
     "log group": _of_log_group,
+    "batch job": _of_job,
     "scalable target": _of_scaling,
 }
 
-UNTAGGED = frozenset({"alias", "backup", "event source mapping", "log group", "scalable target"})
+UNTAGGED = frozenset({"alias", "backup", "batch job", "event source mapping", "log group", "scalable target"})
 """Kinds whose tags are not looked at: they have none, or come and go with what they belong to."""

@@ -42,6 +42,7 @@ CLUES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("lambda", "CreateEventSourceMapping"): ("FunctionName", "EventSourceArn"),
     ("kms", "CreateKey"): ("Description",),
     ("rds", "StartDBInstanceAutomatedBackupsReplication"): ("SourceDBInstanceArn",),
+    ("s3control", "CreateJob"): ("Description",),
 }
 """Parameters by which that is found whose name only the answer would have told."""
 

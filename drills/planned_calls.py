@@ -35,7 +35,9 @@ class PlannedCalls:
 
         def sending(model: Any, **_: Any) -> None:
             service = model.service_model
-            self.check(role, (service.service_name, service.service_id.hyphenize()), model.name)
+            # Actions of IAM's go by the name that requests are signed with: s3control's are those of s3.
+            names = (service.service_name, service.service_id.hyphenize(), service.signing_name)
+            self.check(role, names, model.name)
 
         client.meta.events.register("before-call", sending, unique_id="drills-planned-calls")
 

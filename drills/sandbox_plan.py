@@ -227,7 +227,7 @@ def _deeds(done: Sequence[Done]) -> list[str]:
     for one in done:
         resource = one.resource
         where = ", ".join(part for part in (resource.account, resource.region) if part)
-        named = resource.kind not in ("event source mapping", "key", "backup", "automated backup")
+        named = resource.kind not in ("event source mapping", "key", "backup", "automated backup", "batch job")
         # Of which drill they are the plan cannot know: its id tells the time.
         bare = resource.name.partition(" of ")[0]
         name = f"{resource.kind} {bare}" if named else f"{resource.kind} that AWS names"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from drills.clean_up import CleanUp, clean_up
+from drills.clean_up_cli import exit_code
+from drills.deleters import JOB_ENDED
 from drills.errors import EvidenceError, UsageError
 from drills.guard import Guard
+from drills.guard_rules import Resource
 from drills.intentions import FILE, Header, Intentions, params_digest, read_intentions
 from drills.model import Account, AccountRole
 from drills.simulator import SimulatedAWS
@@ -132,6 +136,72 @@ def test_the_log_group_that_aws_makes_for_a_function_carries_no_tag_and_goes_too
     found = cleaned(aws, tmp_path)
     assert found.left == []
     assert [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]] == [name] * older
+
+
+def test_what_aws_keeps_of_a_deleted_table_is_told_and_is_no_failure(aws: SimulatedAWS, tmp_path: Path) -> None:
+    make(aws, tmp_path)
+    dynamodb = client(aws, "dynamodb")
+    theirs: Any = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
+    dynamodb.create_table(TableName="somebody-elses", **theirs)
+    aws.clock.sleep(60)
+    for name in (NAME, "somebody-elses"):
+        on = {"PointInTimeRecoveryEnabled": True}
+        dynamodb.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=on)
+    dynamodb.delete_table(TableName="somebody-elses")
+    found = cleaned(aws, tmp_path)
+    (kept,) = [one for one in dynamodb.list_backups(BackupType="SYSTEM")["BackupSummaries"] if one["TableName"] == NAME]
+    expires = f"{kept['BackupExpiryDateTime'].astimezone(UTC):%Y-%m-%d}"
+    for again in (found, cleaned(aws, tmp_path)):
+        (going,) = again.going
+        assert going.resource == Resource("backup", ACCOUNTS["production"].id, "eu-west-1", kept["BackupArn"])
+        assert f"at no cost and deletes it on {expires}" in str(going)
+        assert (again.left, exit_code(again)) == ([], 0)
+    aws.clock.sleep(36 * 86_400)
+    assert cleaned(aws, tmp_path).going == []
+
+
+def job(aws: SimulatedAWS, folder: Path) -> str:
+    """A job that waits to be confirmed, made under the guard's eyes."""
+    record, told = Intentions.go_on(folder)
+    with record:
+        control = watched(aws, Guard(DRILL, record, told.memory), "s3control")
+        generator = {"SourceBucket": f"arn:aws:s3:::{NAME}", "EnableManifestOutput": False}
+        made = control.create_job(
+            AccountId=ACCOUNTS["production"].id,
+            ConfirmationRequired=True,
+            Operation={"S3ReplicateObject": {}},
+            Report={"Enabled": False},
+            ManifestGenerator={"S3JobManifestGenerator": generator},
+            Description="what the bucket held before",
+            Priority=1,
+            RoleArn=f"arn:aws:iam::{ACCOUNTS['production'].id}:role/{NAME}",
+            ClientRequestToken="once",
+        )
+    return str(made["JobId"])
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["its answer was noted", "killed before its answer"])
+def test_a_job_that_still_works_is_cancelled_and_told(aws: SimulatedAWS, tmp_path: Path, noted: bool) -> None:
+    make(aws, tmp_path)
+    identifier = job(aws, tmp_path)
+    if not noted:
+        lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+        assert identifier.encode() in lines[-1]
+        (tmp_path / FILE).write_bytes(b"".join(lines[:-1]))
+    asked = {"AccountId": ACCOUNTS["production"].id, "JobId": identifier}
+    control = client(aws, "s3control")
+    assert control.describe_job(**asked)["Job"]["Status"] not in JOB_ENDED
+    found = cleaned(aws, tmp_path)
+    assert control.describe_job(**asked)["Job"]["Status"] == "Cancelled"
+    for again in (found, cleaned(aws, tmp_path)):
+        (going,) = again.going
+        assert (going.resource.kind, going.resource.name) == ("batch job", identifier)
+        assert "it is Cancelled; AWS lists it for 90 days from its end, at no cost" in str(going)
+        assert (again.left, exit_code(again)) == ([], 0)
 
 
 def test_what_is_denied_is_left_with_the_action(aws: SimulatedAWS, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from drills.stores.s3_names import bucket_name
 from drills.stores.s3_objects import body_of, encoded, key_of, parsed
 from drills.stores.s3_probe import probe_bucket
 from drills.stores.s3_reading import read_bucket
-from drills.stores.s3_settings import put_back, settings_of, wanted
+from drills.stores.s3_settings import put, put_back, settings_of, wanted
 from drills.stores.s3_writing import erase_keys, put_object, write_object
 
 NO_CONSTRAINT = "us-east-1"
@@ -60,7 +60,7 @@ class S3Kind:
     def provision(self, site: Site) -> Location:
         at = site.primary()
         make_bucket(site, at, lock=site.store.config.object_lock is not None)
-        put_back(site, at, wanted(site.store.config))
+        put(site, at, wanted(site.store.config))
         return at
 
     def take_name(self, stranger: Callable[[str, str], Any], at: Location) -> bool:
@@ -84,10 +84,10 @@ class S3Kind:
     def seed(self, site: Site, at: Location, records: Iterable[Outgoing]) -> None:
         s3 = client(site, at)
 
-        def put(record: Outgoing) -> None:
+        def put_one(record: Outgoing) -> None:
             put_object(s3, at.name, record.key, parsed(record.item), record.payload)
 
-        for _ in in_order(site.clock, put, records):
+        for _ in in_order(site.clock, put_one, records):
             pass
 
     def write(self, site: Site, at: Location, write: Write, payload: Any) -> None:

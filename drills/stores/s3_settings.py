@@ -7,7 +7,7 @@ equal wherever they lie. Values are as S3 gives them, without what S3 adds by it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,23 +38,38 @@ def settings_of(site: Site, at: Location) -> dict[str, JSON]:
     return {name: setting.read(bucket) for name, setting in SETTINGS.items()}
 
 
+def put(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
+    """Make the settings of a new bucket what ``settings`` says; twice is as once.
+
+    Raises botocore's ClientError for the first that AWS refuses: without what its estate asks for, a bucket is none to
+    drill with, as a restore that forgets the same would look whole.
+    """
+    guard(site, at, "changing")
+    bucket = _Bucket(site, at)
+    for name in _differing(bucket, settings):
+        SETTINGS[name].put(bucket, settings[name])
+
+
 def put_back(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
-    """Make the bucket's settings what ``settings`` says; twice is as once.
+    """Make a restored bucket's settings what ``settings`` says; twice is as once.
 
     What AWS refuses here, such as a topic that this account has not got, is noted, and stays as a difference to be
     found: the other settings are put back all the same.
     """
     guard(site, at, "changing")
     bucket = _Bucket(site, at)
-    for name, setting in SETTINGS.items():
-        if name not in settings or setting.read(bucket) == settings[name]:
-            continue
+    for name in _differing(bucket, settings):
         try:
-            setting.put(bucket, settings[name])
+            SETTINGS[name].put(bucket, settings[name])
         except ClientError as error:
             if not refused(error):
                 raise
             site.note("setting.refused", setting=name, error=str(error))
+
+
+def _differing(bucket: _Bucket, settings: Mapping[str, JSON]) -> Iterator[str]:
+    """In the order in which they are put, each read only then: one may change with another."""
+    return (name for name, one in SETTINGS.items() if name in settings and one.read(bucket) != settings[name])
 
 
 def wanted(config: BucketConfig) -> dict[str, JSON]:

@@ -194,7 +194,7 @@ def test_one_less_is_named(backup: Stage) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("stage", ["table", "copied table", "deleted table"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_each_one_less_is_named(stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert left_out(Stage(tmp_path, monkeypatch, *STAGES[stage]), every=1) == []
 

@@ -15,6 +15,7 @@ from tests.sandbox_ground import (
     ACCOUNTS,
     ESTATE,
     FILE,
+    LOST,
     PRODUCTION,
     RECOVERY,
     REGIONS,
@@ -310,8 +311,26 @@ def troubled(seed: int, rate: float) -> Trouble:
     return met
 
 
+MAKING = ("Create", "Restore")
+
+
+def answers_lost(seed: int, rate: float) -> Trouble:
+    """That share of calls is carried out, and the connection closed before the answer; seeded.
+
+    Not of those that make something: repeated, AWS refuses them, as a table of that name is there by then.
+    """
+    rng = random.Random(seed)
+
+    def met(operation: str, content_type: str) -> bytes | None:
+        repeated = operation != "GetMotoPage" and not operation.startswith(MAKING)
+        return LOST if repeated and rng.random() < rate else None
+
+    return met
+
+
+@pytest.mark.parametrize("trouble", [troubled(7, 0.3), answers_lost(7, 0.3)], ids=["refused", "carried out unheard"])
 def test_with_faults_at_three_calls_in_ten_the_verdict_is_the_same_and_nothing_is_lost(
-    ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trouble: Trouble
 ) -> None:
     # As often as it takes; how long one waits between is not what is looked at.
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.01)
@@ -320,7 +339,7 @@ def test_with_faults_at_three_calls_in_ten_the_verdict_is_the_same_and_nothing_i
     ground.estate()
     ground.file()
     digest, _ = planned(ground, capsys)
-    ground.troubles.append(troubled(7, 0.3))
+    ground.troubles.append(trouble)
     assert ground.drills("run", *WHAT, "--approve", digest, "--out", "out") == 0, capsys.readouterr().err
     (path,) = Path("out").glob("*/report.json")
     told = json.loads(path.read_text())
@@ -328,4 +347,19 @@ def test_with_faults_at_three_calls_in_ten_the_verdict_is_the_same_and_nothing_i
     assert cell["verdict"] == "pass"
     assert not_passed(cell["attempts"][0]["findings"]) == {}
     assert not_passed(told["findings"]) == {}
+    assert tables(ground) == []
+
+
+def test_a_table_whose_making_was_not_heard_of_breaks_the_drill_and_is_deleted(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ground.mark()
+    ground.estate()
+    ground.file()
+    digest, _ = planned(ground, capsys)
+    once = iter([LOST])
+    ground.troubles.append(lambda operation, _: next(once, None) if operation == "CreateTable" else None)
+    assert ground.drills("run", *WHAT, "--approve", digest, "--out", "out") == 4
+    assert "found a table" in capsys.readouterr().err
+    assert ground.calls.count("CreateTable") > 1
     assert tables(ground) == []

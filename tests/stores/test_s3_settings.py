@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from drills.history import read_history
 from drills.model import JSON, Location
 from drills.stores.s3 import kind, make_bucket
 from drills.stores.s3_settings import SETTINGS, wanted
 from drills.world_site import WorldSite
-from tests.stores.bucket_site import PRODUCTION, RECOVERY, VAULT, aws, bucket_site, filled, plain_client
+from tests.stores.bucket_site import BUCKET, PRODUCTION, RECOVERY, VAULT, aws, bucket_site, filled, plain_client
 
 PLACES = [
     Location("production", PRODUCTION, "eu-west-1", "restored-beside"),
@@ -152,6 +153,13 @@ def test_what_aws_refuses_is_noted_and_the_rest_is_put_back(site: WorldSite, tmp
     assert differing(settings(site, elsewhere), before) == {"policy"}
     (event,) = [event for event in read_history(tmp_path / "drill") if event.kind == "setting.refused"]
     assert (event.text("setting"), event.data["store"]) == ("policy", "Paper_Work")
+
+
+def test_a_bucket_that_cannot_be_made_as_the_estate_says_is_none_to_drill_with(tmp_path: Path) -> None:
+    refused = BUCKET.replace("Action: ", "Actions: ")
+    assert refused != BUCKET
+    with bucket_site(tmp_path / "drill", refused) as site, pytest.raises(ClientError, match="PutBucketPo"):
+        kind.provision(site)
 
 
 # --- Replication ---------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from drills.bucket_rollback.wiring import Asked, Place, Wiring, wiring_of
+from drills.redaction import learn
 
 EMPTY = hashlib.sha256(b"").hexdigest()
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -167,6 +168,7 @@ class Quick:
     def _signed(self, method: str, place: Place, path: str, query: str, headers: dict[str, str]) -> dict[str, str]:
         """The headers with a signature. Source: S3 API reference, Signature Version 4 in the Authorization header."""
         credentials = self._wiring.credentials.get_frozen_credentials()
+        learn(credentials.secret_key, credentials.token)
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         headers = {**headers, "host": place.host, "x-amz-date": moment, "x-amz-content-sha256": EMPTY}
         if credentials.token:

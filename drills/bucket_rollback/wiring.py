@@ -174,5 +174,7 @@ def _registered(s3: Any, event: str, operation: str) -> list[Listener]:
 
 
 def _is_known(listener: Listener) -> bool:
-    """Whether it is botocore's own, or reads a listing for us."""
-    return str(getattr(listener, "__module__", "")).startswith(("botocore.", "drills.bucket_rollback."))
+    """Whether it is botocore's own, reads a listing for us, or learns the secrets that calls are signed with, which
+    what is sent without boto3 tells as well."""
+    ours = ("botocore.", "drills.bucket_rollback.", "drills.sessions")
+    return str(getattr(listener, "__module__", "")).startswith(ours)

@@ -26,6 +26,7 @@ from drills.bucket_rollback import RollBackStopped, keys_of, roll_back, wiring
 from drills.bucket_rollback.quick import Quick, quick_of
 from drills.errors import ProtectionError
 from drills.guard import Guard
+from drills.redaction import text_of_a_crash
 from drills.simulator import SimulatedAWS
 from tests.benchmarks.s3_endpoint import ACCOUNT, CREDENTIALS, SOURCE, client_of, make_buckets, unstubbed
 from tests.bucket_rollback.buckets import contents
@@ -65,6 +66,15 @@ def sent_by_boto3(s3: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(s3._endpoint, "make_request", make_request)
     return calls
+
+
+def test_what_a_call_without_boto3_is_signed_with_is_masked(s3: Any) -> None:
+    s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"good")
+    version, secret = s3.head_object(Bucket=SOURCE, Key=KEY)["VersionId"], "a-secret-that-was-renewed-meanwhile"
+    s3._request_signer._credentials.secret_key = secret
+    assert secret in text_of_a_crash(f"in {secret}")
+    assert quick_way(s3).head(SOURCE, KEY, version, None) is not None
+    assert secret not in text_of_a_crash(f"in {secret}")
 
 
 def overwritten(s3: Any) -> datetime:

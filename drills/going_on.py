@@ -26,7 +26,8 @@ from typing import Any
 from drills.attempts import Before
 from drills.clean_up import Ask, Cleaner
 from drills.clock import Clock
-from drills.engine import Plan, Progress, ScenarioRun, ScenarioUse, redacted, run_scenario
+from drills.drill_plan import Plan, ScenarioUse
+from drills.engine import Progress, ScenarioRun, redacted, run_scenario
 from drills.evidence import Evidence, EvidenceFile, read_ledger
 from drills.guard import Guard
 from drills.history import Appends, Event, History, read_history

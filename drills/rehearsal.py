@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from drills.deeds import Deeds, Done
-from drills.engine import SIMULATED_START, Plan, ScenarioUse, run_scenario
+from drills.drill_plan import SIMULATED_START, Plan, ScenarioUse
+from drills.engine import run_scenario
 from drills.errors import ProtectionError
 from drills.evidence import Evidence
 from drills.model import AccountRole, Estate, Grade, Location, ProductionSize

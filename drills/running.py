@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from drills import engine
 from drills.asked import Asked
+from drills.drill_plan import Plan, ScenarioUse
 from drills.errors import UsageError
 from drills.judge import judge
 from drills.model import Report
@@ -48,7 +49,7 @@ def plan_drill(
     paths: Literal["all", "preferred"] = "all",
     seed: int = 0,
     records: int = 2000,
-) -> engine.Plan:
+) -> Plan:
     """The plan for what was asked; ``scenarios`` as ``name`` or ``name:variant``, all of them when empty."""
     provider = provider_named(on)
     uses = [_use(word) for word in scenarios or scenario_names()]
@@ -58,16 +59,16 @@ def plan_drill(
     return engine.plan(placed, uses, provider, seed, stores=stores, paths=paths, records=records)
 
 
-def _use(word: str) -> engine.ScenarioUse:
+def _use(word: str) -> ScenarioUse:
     name, _, variant = word.partition(":")
     scenario = load_scenario(name)
     if variant and variant not in scenario.variants:
         known = ", ".join(scenario.variants) or "none"
         raise UsageError(f"{word}: the scenario {name} has no variant {variant!r}; it has: {known}")
-    return engine.ScenarioUse(name, variant or next(iter(scenario.variants), ""), scenario)
+    return ScenarioUse(name, variant or next(iter(scenario.variants), ""), scenario)
 
 
-def rehearsed(plan: engine.Plan) -> SandboxPlan | None:
+def rehearsed(plan: Plan) -> SandboxPlan | None:
     """A plan for real accounts, rehearsed; None for a plan for the simulated AWS."""
     if plan.drill.grade == "simulated":
         return None

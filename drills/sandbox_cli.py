@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from drills.engine import Plan
+    from drills.drill_plan import Plan
     from drills.sandbox_plan import SandboxPlan
 
 

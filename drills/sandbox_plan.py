@@ -15,8 +15,8 @@ from typing import Any
 import drills
 from drills.cleaning_permissions import bypassing, cleaning
 from drills.deeds import Done
+from drills.drill_plan import Plan
 from drills.durations import written
-from drills.engine import Plan
 from drills.errors import UsageError
 from drills.history import canonical
 from drills.model import JSON, AccountRole

@@ -17,7 +17,8 @@ from datetime import datetime
 from typing import Any
 
 from drills.collecting import collect_rarely
-from drills.engine import Plan, Progress, ScenarioUse, run_scenario, tell_error
+from drills.drill_plan import Plan, ScenarioUse
+from drills.engine import Progress, run_scenario, tell_error
 from drills.evidence import Evidence
 from drills.history import Appends
 from drills.plugins import load_store_kind

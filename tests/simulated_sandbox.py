@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from drills import engine
+from drills.drill_plan import Plan, ScenarioUse
 from drills.estate import parse_estate
 from drills.ownership import DRILL_TAG
 from drills.plugins import load_scenario
@@ -85,11 +86,11 @@ def text(protections: str, kind: str = "postgres") -> str:
     return HEAD + STORE.replace("ENGINE", kind).replace("PROTECTIONS", protections) + TAIL
 
 
-def plan_of(provider: SandboxProvider, estate: str, scenario: str, records: int = 20) -> engine.Plan:
+def plan_of(provider: SandboxProvider, estate: str, scenario: str, records: int = 20) -> Plan:
     """The plan of one scenario with its default variant; not rehearsed."""
     parsed = provider.given.of(parse_estate(estate, file="small.yaml", name="small", folder=Path("fixtures")))
     found = load_scenario(scenario)
-    use = engine.ScenarioUse(scenario, next(iter(found.variants), ""), found)
+    use = ScenarioUse(scenario, next(iter(found.variants), ""), found)
     return engine.plan(parsed, [use], provider, 3, records=records)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from drills import engine
+from drills.drill_plan import ScenarioUse
 from drills.estate import parse_estate
 from drills.judge import judge
 from drills.model import JSON, Attempt, Cell, Estate, Finding, Location, Report
@@ -113,7 +114,7 @@ def drill(
     for asked in [scenario] if isinstance(scenario, str) else scenario:
         name, _, variant = asked.partition(":")
         found = load_scenario(name)
-        use = engine.ScenarioUse(name, variant or next(iter(found.variants), ""), found)
+        use = ScenarioUse(name, variant or next(iter(found.variants), ""), found)
         if at_failure is not None:
             use = replace(use, scenario=replace(use.scenario, fail=_after(provider, at_failure, use.scenario.fail)))
         uses.append(use)

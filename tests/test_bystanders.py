@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from drills import engine
+from drills.drill_plan import ScenarioUse
 from drills.plugins import load_scenario
 from drills.simulator import SimulatedAWS
 from drills.stream_copy.production_side import function_code
@@ -36,7 +37,7 @@ COPY_ALONE = TEXT.replace("[dynamodb_pitr, dynamodb_system_backup, dynamodb_stre
 
 def prefix(scenario: str, text: str) -> tuple[str, str]:
     """The id that a drill will have, and what the names of its resources begin with."""
-    use = engine.ScenarioUse(scenario, next(iter(load_scenario(scenario).variants), ""), load_scenario(scenario))
+    use = ScenarioUse(scenario, next(iter(load_scenario(scenario).variants), ""), load_scenario(scenario))
     found = engine.plan(estate(text), [use], ReachableProvider(), 3, records=40).drill.id
     return found, f"drill-{found[-6:]}"
 

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from drills import engine
+from drills.drill_plan import Plan, ScenarioUse
 from drills.errors import UsageError
 from drills.judge import broke, judge
 from drills.model import Grade, Location
@@ -22,8 +23,8 @@ from drills.site import Site
 from tests.small_drill import TEXT, cell, drill, estate, failed
 
 
-def planned(seed: int = 1, **options: object) -> engine.Plan:
-    use = engine.ScenarioUse("account_loss", "", load_scenario("account_loss"))
+def planned(seed: int = 1, **options: object) -> Plan:
+    use = ScenarioUse("account_loss", "", load_scenario("account_loss"))
     return engine.plan(estate(), [use], SimulatedProvider(), seed, **options)  # type: ignore[arg-type]
 
 
@@ -45,7 +46,7 @@ def test_a_kind_that_cannot_be_cleaned_up_is_not_drilled_in_sandbox_accounts() -
     class Sandbox(SimulatedProvider):
         grade: Grade = "sandbox"
 
-    use = engine.ScenarioUse("bulk_erase", "all", load_scenario("bulk_erase"))
+    use = ScenarioUse("bulk_erase", "all", load_scenario("bulk_erase"))
     payments = load_estate("payments")
     own = replace(payments, stores=tuple(replace(store, kind="ledgers") for store in payments.stores))
     with pytest.raises(UsageError, match=r"'payments' .* is of kind ledgers.*dynamodb, rds, s3.*cannot be cleaned up"):

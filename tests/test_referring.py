@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from drills.engine import SIMULATED_START, record_counts
+from drills.drill_plan import SIMULATED_START, record_counts
 from drills.estate import parse_estate
 from drills.history import History
 from drills.model import WorkloadMix

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from drills import engine
+from drills.drill_plan import Plan
 from drills.judge import broke, judge
 from drills.running import plan_drill
 from drills.side_by_side import SideBySide, processes_for
@@ -16,7 +17,7 @@ from tests.small_drill import TEXT
 SCENARIOS = ("account_loss", "region_outage")
 
 
-def plan_in(folder: Path, scenario_file: str = "") -> partial[engine.Plan]:
+def plan_in(folder: Path, scenario_file: str = "") -> partial[Plan]:
     """How to plan a drill of the small estate in a user's folder, where a scenario of the user's own may lie."""
     (folder / "small.yaml").write_text(TEXT)
     if scenario_file:

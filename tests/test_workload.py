@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drills.clock import microseconds
-from drills.engine import SIMULATED_START
+from drills.drill_plan import SIMULATED_START
 from drills.history import History
 from drills.live_keys import LiveKeys
 from drills.model import Observed, WorkloadMix

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from drills.collecting import collecting_rarely
-from drills.engine import SIMULATED_START
+from drills.drill_plan import SIMULATED_START
 from drills.plugins import load_estate
 from drills.records import make_records
 from drills.running import run_drill

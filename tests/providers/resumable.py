@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from drills import rehearsal, sandbox_plan
-from drills.engine import Plan
+from drills.drill_plan import Plan
 from drills.rehearsal import Rehearsed
 from tests.sandbox_ground import ACCOUNTS, REGIONS, Ground
 

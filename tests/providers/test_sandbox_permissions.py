@@ -14,6 +14,7 @@ import pytest
 from drills import engine
 from drills.accounts_file import ALL_ROLES
 from drills.clock import Clock, ClockKind
+from drills.drill_plan import ScenarioUse
 from drills.estate import parse_estate
 from drills.guard_rules import Resource
 from drills.intentions import Header, Made, Told
@@ -89,7 +90,7 @@ class Stage:
         provider = SandboxProvider(given, self.clock, lambda: self.clock.now().timestamp())
         estate = given.of(parse_estate(self.text, file="small.yaml", name="small", folder=Path("fixtures")))
         scenario = load_scenario(self.scenario)
-        use = engine.ScenarioUse(self.scenario, next(iter(scenario.variants), ""), scenario)
+        use = ScenarioUse(self.scenario, next(iter(scenario.variants), ""), scenario)
         self.planned = sandbox_plan(engine.plan(estate, [use], provider, 3, records=20), provider)
 
     def policies(self) -> dict[str, Any]:

@@ -204,6 +204,9 @@ def counting(behind: str, troubles: Sequence[Trouble] = ()) -> Iterator[tuple[st
     calls: list[str] = []
 
     class Passing(BaseHTTPRequestHandler):
+        # By the older protocol a client that asks first whether to send its body waits a second for the answer.
+        protocol_version = "HTTP/1.1"
+
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             operation = _operation(self.command, self.path, dict(self.headers), body)

@@ -88,7 +88,11 @@ WAY_BACK = {
 """By which protections of the shop a store comes back from each failure, of those that no emulator of these fakes."""
 
 
-@pytest.mark.parametrize("scenario", sorted(WAY_BACK))
+@pytest.mark.parametrize(
+    "scenario",
+    # Each takes half a minute, and the others go the same way.
+    [one if one == "account_loss" else pytest.param(one, marks=pytest.mark.soak) for one in sorted(WAY_BACK)],
+)
 def test_a_drill_of_the_shop(
     scenario: str, foreign: tuple[Foreign, str], ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for servers and drills in processes of their own."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:

@@ -125,14 +125,10 @@ def scaled(ground: Ground) -> list[Any]:
     ("moment", "number"),
     [
         ("never", 0),
-        ("after", 3),
-        ("after", 4),
         ("torn", 7),
-        ("after", 25),
         ("after", 30),
-        ("after", 33),
         ("before", 37),
-        ("after", 39),
+        *(pytest.param("after", number, marks=pytest.mark.soak) for number in (3, 4, 25, 33, 39)),
     ],
 )
 def test_killed_and_cleaned_up_twice(

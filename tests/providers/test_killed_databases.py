@@ -93,7 +93,7 @@ def held_against(
 @pytest.mark.parametrize(
     ("moment", "operation"),
     [
-        ("after", "CreateDBInstance"),
+        pytest.param("after", "CreateDBInstance", marks=pytest.mark.soak),
         ("before", "the bug 'all'"),
         ("after", "RestoreDBInstanceToPointInTime"),
     ],

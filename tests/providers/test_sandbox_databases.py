@@ -56,7 +56,7 @@ def nothing_is_left(aws: SimulatedAWS) -> None:
     ("scenario", "protections", "engine", "passing"),
     [
         ("bulk_erase", "[rds_automated_backup]", "postgres", {"rds_automated_backup"}),
-        ("account_loss", f"[{COPY}]", "postgres", {"rds_snapshot_copy"}),
+        pytest.param("account_loss", f"[{COPY}]", "postgres", {"rds_snapshot_copy"}, marks=SOAK),
         pytest.param("account_loss", AURORA, "aurora-postgresql", {"rds_snapshot_copy"}, marks=SOAK),
         pytest.param("region_outage", ALL, "postgres", {"rds_read_replica", "rds_snapshot_copy"}, marks=SOAK),
         pytest.param("table_deletion", ALL, "postgres", {"rds_snapshot", "rds_snapshot_copy"}, marks=SOAK),

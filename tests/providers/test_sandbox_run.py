@@ -328,7 +328,13 @@ def answers_lost(seed: int, rate: float) -> Trouble:
     return met
 
 
-@pytest.mark.parametrize("trouble", [troubled(7, 0.3), answers_lost(7, 0.3)], ids=["refused", "carried out unheard"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        pytest.param(troubled(7, 0.3), id="refused"),
+        pytest.param(answers_lost(7, 0.3), id="carried out unheard", marks=pytest.mark.soak),
+    ],
+)
 def test_with_faults_at_three_calls_in_ten_the_verdict_is_the_same_and_nothing_is_lost(
     ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, trouble: Trouble
 ) -> None:

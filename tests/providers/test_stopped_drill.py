@@ -93,7 +93,15 @@ def test_a_killed_drill_that_is_told_to_stop_is_only_cleaned_up_after(
     assert ground.drills("resume", str(folder)) == 5
 
 
-@pytest.mark.parametrize("how", ["SIGINT", "SIGTERM", "stop file", "alarm", "time limit", "cost limit"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "SIGINT",
+        "stop file",
+        "cost limit",
+        *(pytest.param(how, marks=pytest.mark.soak) for how in ("SIGTERM", "alarm", "time limit")),
+    ],
+)
 def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(
     how: str, ground: Ground, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

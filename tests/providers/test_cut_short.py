@@ -124,10 +124,10 @@ def scaled(ground: Ground) -> list[Any]:
 @pytest.mark.parametrize(
     ("moment", "number"),
     [
-        ("never", 0),
         ("torn", 7),
         ("after", 30),
-        ("before", 37),
+        pytest.param("never", 0, marks=pytest.mark.soak),
+        pytest.param("before", 37, marks=pytest.mark.soak),
         *(pytest.param("after", number, marks=pytest.mark.soak) for number in (3, 4, 25, 33, 39)),
     ],
 )

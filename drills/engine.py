@@ -234,6 +234,7 @@ class ScenarioRun:
         self.guard = Guard(plan.drill.id, record, stop=stop)
         self.workloads: list[StoreWorkload] = []
         self.settings: dict[str, Mapping[str, JSON]] = {}
+        self.unlisted: dict[str, Mapping[str, str]] = {}
         self.decided = plan.drill.started
         self._remarks_told = 0
         world.listen(self._heard)
@@ -316,7 +317,6 @@ class ScenarioRun:
         return self.workloads[-1]
 
     def _protect(self) -> None:
-        self.unlisted: dict[str, Mapping[str, str]] = {}
         for workload in self.workloads:
             site = workload.site
             for use in site.store.protections:

@@ -7,27 +7,39 @@ for each role, and an execution environment of a function makes its own.
 from __future__ import annotations
 
 import copy
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 from unittest import mock
 
 import botocore.session
+import orjson
+from botocore import handlers
 from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
+
+from drills.simulator.replaced import Replacement
 
 _create_loader = botocore.session.create_loader
 _parsed: dict[Any, Any] = {}
 
 
-def shared() -> AbstractContextManager[object]:
-    """A context in which new sessions share what they read of the services."""
-    return mock.patch.object(botocore.session, "create_loader", _sharing_loader)
+@contextmanager
+def shared() -> Iterator[None]:
+    """A context in which new sessions share what they read of the services, and botocore's handlers are copied."""
+    with (
+        mock.patch.object(botocore.session, "create_loader", _sharing_loader),
+        mock.patch.object(botocore.session, "get_session", new_session),
+    ):
+        yield
 
 
-def new_session() -> botocore.session.Session:
-    """A session as ``botocore.session.get_session`` makes it."""
-    return botocore.session.Session(event_hooks=copy.copy(_prepared_hooks()), include_builtin_handlers=False)
+def new_session(env_vars: Any = None) -> botocore.session.Session:
+    """In place of ``botocore.session.get_session``."""
+    hooks = copy.copy(_prepared_hooks(tuple(handlers.BUILTIN_HANDLERS)))
+    return botocore.session.Session(env_vars, event_hooks=hooks, include_builtin_handlers=False)
 
 
 def _sharing_loader(search_path_string: str | None = None) -> Loader:
@@ -40,8 +52,26 @@ def _sharing_loader(search_path_string: str | None = None) -> Loader:
 
 
 @cache
-def _prepared_hooks() -> HierarchicalEmitter:
-    """With botocore's own handlers, moto's among them."""
+def _prepared_hooks(_: tuple[Any, ...]) -> HierarchicalEmitter:
+    """With botocore's own handlers and what was put among them, by moto for one."""
     hooks = HierarchicalEmitter()
     botocore.session.Session(event_hooks=hooks)
     return hooks
+
+
+def load_file(self: Any, full_path: str, open_method: Callable[..., Any]) -> Any:
+    """In place of ``JSONFileLoader._load_file``."""
+    if not os.path.isfile(full_path):
+        return None
+    with open_method(full_path, "rb") as file:
+        return orjson.loads(file.read())
+
+
+REPLACEMENTS = (
+    Replacement(
+        "botocore.loaders:JSONFileLoader._load_file",
+        load_file,
+        "EC2's description alone takes a quarter of a second to parse into ordered dictionaries; all of Python's are",
+        digest="8e9da7ac3d7d",
+    ),
+)

@@ -36,7 +36,8 @@ def estate_of_one_cell(folder: Path) -> Path:
     """The estate ``payments`` reduced to its instance, and that to its automated backups."""
     head, _, stores = FIXTURE.read_text().partition("\nstores:\n")
     first, _, rest = stores.partition("\n  - name: refunds\n")
-    for other in ("rds_snapshot", "rds_read_replica", "rds_snapshot_copy"):
+    for other in ("rds_snapshot", "rds_read_replica", "rds_snapshot_copy: {vault_keep: 30}"):
+        assert f"      - {other}\n" in first
         first = first.replace(f"      - {other}\n", "")
     response = rest[rest.index("\nresponse:") :]
     path = folder / "cell.yaml"

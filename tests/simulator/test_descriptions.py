@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import boto3
+import botocore.handlers
 import botocore.loaders
 import botocore.session
 import pytest
@@ -69,3 +70,33 @@ def test_an_administrators_session_has_the_handlers_of_any_session() -> None:
                 for session in (made, plain)
             )
             assert len(made_handlers) == len(plain_handlers) > 0
+
+
+def test_what_is_registered_with_a_session_of_boto3s_own_is_its_alone() -> None:
+    with SimulatedAWS() as aws:
+        keys = aws.session("111111111111").get_credentials()
+        assert keys is not None
+        one, other = (boto3.Session(keys.access_key, keys.secret_key, region_name="us-east-1") for _ in range(2))
+        told: list[str] = []
+        one.events.register("before-call.sts", lambda model, **_: told.append(model.name))
+        other.client("sts").get_caller_identity()
+        assert told == []
+        assert one.client("sts").get_caller_identity()["Account"] == "111111111111"
+        assert told == ["GetCallerIdentity"]
+
+
+def test_a_handler_put_among_botocores_own_is_every_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    handler = ("before-call.sts", lambda model, **_: told.append(model.name))
+    with SimulatedAWS() as aws:
+        aws.session("111111111111").client("sts").get_caller_identity()
+        monkeypatch.setattr(botocore.handlers, "BUILTIN_HANDLERS", [*botocore.handlers.BUILTIN_HANDLERS, handler])
+        boto3.Session("testing", "testing", region_name="us-east-1").client("sts").get_caller_identity()
+        assert told == ["GetCallerIdentity"]
+
+
+@pytest.mark.parametrize("service", ["sts", "s3", "dynamodb"])
+def test_a_service_is_read_of_as_botocore_reads(service: str) -> None:
+    mine = botocore.loaders.create_loader().load_service_model(service, "service-2")
+    with SimulatedAWS():
+        assert botocore.loaders.create_loader().load_service_model(service, "service-2") == mine

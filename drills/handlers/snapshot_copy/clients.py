@@ -28,9 +28,9 @@ def own_client(service: str, region: str | None = None) -> Any:
     return _own_clients[key]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
-    """A session of the role of production that trusts the vault's function, with its clients, until it expires."""
+    """A session of the role of production that trusts the vault's function, with its clients; renewed in place."""
 
     session: boto3.Session
     expires: datetime
@@ -51,10 +51,17 @@ def reader(settings: Settings) -> Callable[[str, str], Any]:
 def _reader(settings: Settings) -> Reader:
     key = (settings.reader_role_arn, os.environ.get("AWS_ACCESS_KEY_ID", ""))
     known = _readers.get(key)
-    if known is None or known.expires - datetime.now(UTC) <= timedelta(minutes=20):
-        answer = own_client("sts").assume_role(
-            RoleArn=settings.reader_role_arn, RoleSessionName="drills-snapshot-copy", ExternalId=settings.external_id
-        )["Credentials"]
-        session = boto3.Session(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
-        known = _readers[key] = Reader(session, answer["Expiration"])
+    if known is not None and known.expires - datetime.now(UTC) > timedelta(minutes=20):
+        return known
+    answer = own_client("sts").assume_role(
+        RoleArn=settings.reader_role_arn, RoleSessionName="drills-snapshot-copy", ExternalId=settings.external_id
+    )["Credentials"]
+    keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
+    if known is None:
+        known = _readers[key] = Reader(boto3.Session(*keys), answer["Expiration"])
+        return known
+    # Clients keep the object that the credentials are in, and so need not be made anew.
+    credentials: Any = known.session.get_credentials()
+    credentials.access_key, credentials.secret_key, credentials.token = keys
+    known.expires = answer["Expiration"]
     return known

@@ -14,9 +14,9 @@ from botocore.config import Config
 from .settings import Settings
 
 
-@dataclass(frozen=True)
+@dataclass
 class Vault:
-    """Clients with the vault role's credentials, until they expire."""
+    """Clients with the vault role's credentials, which hold until ``expires_at`` and are renewed in place."""
 
     session: boto3.Session
     expires_at: datetime
@@ -47,11 +47,16 @@ def vault(settings: Settings) -> Vault:
     answer = own_client("sts").assume_role(
         RoleArn=settings.vault_role_arn, RoleSessionName="drills-stream-copy", ExternalId=settings.external_id
     )["Credentials"]
-    session = boto3.Session(
-        answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"], region_name=settings.vault_region
-    )
-    _vaults[settings] = Vault(session, answer["Expiration"])
-    return _vaults[settings]
+    keys = answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"]
+    if known is None:
+        session = boto3.Session(*keys, region_name=settings.vault_region)
+        known = _vaults[settings] = Vault(session, answer["Expiration"])
+        return known
+    # Clients keep the object that the credentials are in, and so need not be made anew.
+    credentials: Any = known.session.get_credentials()
+    credentials.access_key, credentials.secret_key, credentials.token = keys
+    known.expires_at = answer["Expiration"]
+    return known
 
 
 def own_client(service: str) -> Any:

@@ -1,11 +1,10 @@
 """How a client reads a listing: as botocore does, with less work for its many small elements.
 
 More than nine tenths of the time of a listed page is the client's, whoever answers it: botocore makes a node of every
-element, twice, asks each entry for all the members that it could have, and guesses the format of every date. The nodes
-are also most of what the garbage collector has to look at. Here the entries are taken out of the document first, by the
-one form in which the simulated S3 writes them, and the rest is read by botocore's own parser. What comes out is the
-same. A document that has entries of any other form is botocore's as a whole, and its own functions are back when the
-simulated AWS is left.
+element, twice, and asks each entry for all the members that it could have. The nodes are also most of what the garbage
+collector has to look at. Here the entries are taken out of the document first, by the one form in which the simulated
+S3 writes them, and the rest is read by botocore's own parser. What comes out is the same. A document that has entries
+of any other form is botocore's as a whole, and its own functions are back when the simulated AWS is left.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from xml.parsers import expat
 
 from botocore import handlers
 from botocore.model import StructureShape
-from botocore.parsers import DEFAULT_TIMESTAMP_PARSER, ResponseParserError, RestXMLParser
+from botocore.parsers import ResponseParserError, RestXMLParser
 
 from drills.simulator.replaced import Replacement
 
@@ -37,9 +36,6 @@ HEAD = re.compile(rb'(?:<\?xml [^<>]*\?>\n?)?<\w+(?: xmlns="[^"<>&]*")?>(?:<(\w+
 """What may stand before the first entry: the root's beginning, and elements of nothing but text."""
 PLAIN = bytes(code for code in range(0x20, 0x7F) if code != ord("&"))
 """What stands for itself in XML. Names in URL encoding, which boto3 asks for by itself, consist of it."""
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.000Z", re.ASCII)
-ZONE = DEFAULT_TIMESTAMP_PARSER("2000-01-01T00:00:00.000Z").tzinfo
-"""UTC as botocore has it."""
 
 Entry = dict[str, Any]
 Entries = dict[str, list[Entry]]
@@ -57,16 +53,8 @@ class _Moments(dict[str, datetime]):
         self._parse = parse
 
     def __missing__(self, text: str) -> datetime:
-        self[text] = moment = self._read(text)
+        self[text] = moment = self._parse(text)
         return moment
-
-    def _read(self, text: str) -> datetime:
-        if self._parse is DEFAULT_TIMESTAMP_PARSER and MOMENT.fullmatch(text):
-            try:
-                return datetime.fromisoformat(text[:19]).replace(tzinfo=ZONE)
-            except ValueError:
-                pass  # There is no such day, which botocore says in its own words.
-        return self._parse(text)
 
 
 class _OtherForm(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -69,17 +69,30 @@ class SideBySide:
             _passed_on(lines, progress),
             ProcessPoolExecutor(self.processes, mp_context=context, initializer=_begin, initargs=(lines,)) as pool,
         ):
-            futures = [
-                pool.submit(_one, self.plan_again, plan.drill.id, index, evidence)
-                for index in range(len(plan.scenarios))
-            ]
+            futures = {
+                index: pool.submit(_one, self.plan_again, plan.drill.id, index, evidence)
+                for index in longest_first(plan.scenarios)
+            }
             try:
-                for use, future in zip(plan.scenarios, futures, strict=True):
-                    ended = _appended(history, plan, use, future)
+                for index, use in enumerate(plan.scenarios):
+                    ended = _appended(history, plan, use, futures[index])
             finally:
-                for future in futures:
+                for future in futures.values():
                     future.cancel()
         return ended
+
+
+def longest_first(uses: Sequence[ScenarioUse]) -> list[int]:
+    """In which order they are begun, so that no process is left with the longest when the others have ended.
+
+    The more people can still reach, the more paths are tried; writes that continue have to be told from the damage.
+    """
+
+    def reach(index: int) -> tuple[bool, bool]:
+        scenario = uses[index].scenario
+        return scenario.respond_from == "production", scenario.writes_continue
+
+    return sorted(range(len(uses)), key=reach, reverse=True)
 
 
 def _appended(history: Appends, plan: Plan, use: ScenarioUse, future: Future[tuple[Told, datetime]]) -> datetime:

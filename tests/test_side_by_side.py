@@ -11,10 +11,10 @@ from drills import engine
 from drills.drill_plan import Plan
 from drills.judge import broke, judge
 from drills.running import plan_drill
-from drills.side_by_side import SideBySide, processes_for
+from drills.side_by_side import SideBySide, longest_first, processes_for
 from tests.small_drill import TEXT
 
-SCENARIOS = ("account_loss", "region_outage")
+SCENARIOS = ("account_loss", "table_deletion")
 
 
 def plan_in(folder: Path, scenario_file: str = "") -> partial[Plan]:
@@ -22,7 +22,7 @@ def plan_in(folder: Path, scenario_file: str = "") -> partial[Plan]:
     (folder / "small.yaml").write_text(TEXT)
     if scenario_file:
         (folder / "scenarios").mkdir()
-        (folder / "scenarios" / "region_outage.py").write_text(scenario_file)
+        (folder / "scenarios" / "table_deletion.py").write_text(scenario_file)
     return partial(plan_drill, SCENARIOS, estate=str(folder / "small.yaml"), records=20)
 
 
@@ -39,6 +39,13 @@ def test_the_bytes_are_those_of_one_process(tmp_path: Path) -> None:
         assert (one / file).read_bytes() == (two / file).read_bytes(), file
 
 
+def test_what_takes_longest_is_begun_first(tmp_path: Path) -> None:
+    plan_in(tmp_path)
+    uses = plan_drill([], estate=str(tmp_path / "small.yaml")).scenarios
+    begun = [uses[index].label for index in longest_first(uses)]
+    assert begun == ["bulk_erase:all", "table_deletion:deleted", "account_loss", "region_outage"]
+
+
 DYING = """
 import os
 from drills.scenario import Scenario
@@ -53,7 +60,7 @@ def test_a_process_that_dies_is_told_and_the_report_is_there(tmp_path: Path, mon
     folder = engine.run(plan_again(), tmp_path / "out", lambda _: None, SideBySide(plan_again, 2))
     assert broke(folder)
     verdicts = {cell.scenario: cell.verdict for cell in judge(folder).cells}
-    assert verdicts["region_outage"] == "unknown"
+    assert verdicts["table_deletion"] == "unknown"
 
 
 def test_a_large_drill_takes_its_scenarios_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,19 @@ class WallClock:
         time.sleep(max(0.0, seconds))
 
 
+MOST_SECONDS_BETWEEN = 60.0
+"""As seldom as AWS's own waiters ask. Source: boto3's waiters of RDS, 30 to 60 s."""
+
+
+def pause_seconds(every_seconds: float, waited_seconds: float) -> float:
+    """How long to pause before asking again for what has been waited for so long already.
+
+    ``every_seconds`` at first; then a sixtieth of the wait, so that its end is seen 2 % too late at most, and no more
+    than a minute.
+    """
+    return max(every_seconds, min(waited_seconds / 60, MOST_SECONDS_BETWEEN))
+
+
 LONGEST_SECONDS = 100 * 365 * 86_400
 MOST_AT_ONCE = 1_000_000
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
-from drills.clock import Clock
+from drills.clock import Clock, pause_seconds
 from drills.durations import written
 from drills.errors import ProtectionError, UsageError
 from drills.model import AccountRole, Estate, Location, Store
@@ -92,7 +92,7 @@ class OwnSite:
                 so_far = f" ({written(waited.total_seconds())} so far)" if waited else ""
                 self._progress(f"{self.store.name}: waiting for {what}{so_far}")
                 tell_after = max(waited * 2, timedelta(seconds=TOLD_SECONDS))
-            self.clock.sleep(every_seconds)
+            self.clock.sleep(pause_seconds(every_seconds, waited.total_seconds()))
 
     def note(self, kind: str, **data: Any) -> None:
         self.noted.append((kind, data))

@@ -97,7 +97,10 @@ class Site(Protocol):
         ...
 
     def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
-        """Poll until ``ready()``; a ProtectionError names ``what`` when the limit passes."""
+        """Poll until ``ready()``; a ProtectionError names ``what`` when the limit passes.
+
+        What takes long is asked for more and more rarely (``drills.clock.pause_seconds``).
+        """
         ...
 
     def note(self, kind: str, **data: Any) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from drills.clock import Clock
+from drills.clock import Clock, pause_seconds
 from drills.errors import ProtectionError
 from drills.guard import Guard
 from drills.guard_rules import Resource
@@ -157,14 +157,15 @@ class WorldSite:
             self.clock.sleep((moment - self.clock.now()).total_seconds())
 
     def wait(self, what: str, ready: Callable[[], bool], *, every_seconds: float, limit_seconds: float) -> None:
-        until = self.clock.now() + timedelta(seconds=limit_seconds)
+        began = self.clock.now()
         while not ready():
-            if self.clock.now() >= until:
+            waited = (self.clock.now() - began).total_seconds()
+            if waited >= limit_seconds:
                 raise ProtectionError(
                     f"{what}: expected it within {limit_seconds:,.0f} s, and it was not there. "
                     "Look at the resource's state in its account; the calls so far are in history.jsonl."
                 )
-            self.clock.sleep(every_seconds)
+            self.clock.sleep(pause_seconds(every_seconds, waited))
 
     def note(self, kind: str, **data: Any) -> None:
         self._history.append(kind, self.clock.now(), **self._context, **data)

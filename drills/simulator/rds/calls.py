@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 
 from botocore.utils import parse_timestamp
 from moto.core.parse import QueryParser
-from moto.core.serialize import QuerySerializer
 from moto.core.utils import get_service_model
 
+from drills.simulator.rds.answers import written
 from drills.simulator.request import Request, Response, error_response
 
 Handler = Callable[["Call"], Mapping[str, Any] | None]
@@ -64,9 +64,7 @@ def answering(handler: Handler) -> Callable[[Request], Response | None]:
             return error_response(request, refusal.code, refusal.message, refusal.status)
         if result is None:
             return None
-        answer = QuerySerializer(operation_model=operation).serialize(dict(result))
-        body = answer["body"]
-        return answer["status_code"], dict(answer["headers"]), body if isinstance(body, bytes) else body.encode()
+        return 200, {"Content-Type": "text/xml"}, written(operation, result)
 
     return handle
 

@@ -26,11 +26,15 @@ NOT_OF_THE_EXTRA = frozenset({"boto3", "botocore", "drills", "orjson"})
 
 
 def __getattr__(name: str) -> Any:
-    # moto takes half a second to import: only those who use the simulator pay for it.
+    # moto takes a second to import: only those who use the simulator pay for it.
     if name != "SimulatedAWS":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from drills.simulator.aws import SimulatedAWS
+        from drills.simulator import descriptions
+
+        # moto reads all of EC2's description while it is imported, once for each partition.
+        with descriptions.shared():
+            from drills.simulator.aws import SimulatedAWS
     except ModuleNotFoundError as error:
         # Whatever else the simulator imports comes with its extra: moto, time-machine, what moto itself needs.
         if error.name is not None and error.name.partition(".")[0] not in NOT_OF_THE_EXTRA:

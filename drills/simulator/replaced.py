@@ -20,7 +20,6 @@ from drills.errors import SimulatorError
 
 MOTO = "5.2.5"
 PARTS = (
-    "drills.simulator.descriptions",
     "drills.simulator.moments",
     "drills.simulator.key_pairs",
     "drills.simulator.accounts",

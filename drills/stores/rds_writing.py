@@ -44,8 +44,7 @@ def _transaction(site: Site, at: Location) -> Iterator[Cursor]:
     connection = kept(site, at)
     cursor = connection.cursor()
     try:
-        cursor.execute("BEGIN")
-        become_application(cursor, site.store.config)
+        cursor.execute("; ".join(("BEGIN", *role_of_application(site.store.config))))
         yield cursor
     except BaseException as error:
         _take_back(site, at, cursor)
@@ -63,10 +62,9 @@ def _transaction(site: Site, at: Location) -> Iterator[Cursor]:
         raise Refused(f"{at.name}: the server refused to commit a write: {error}") from error
 
 
-def become_application(cursor: Cursor, config: DatabaseConfig) -> None:
-    """For the rest of the transaction, have the rights that the application has."""
-    if config.application is not None:
-        cursor.execute(f'SET LOCAL ROLE "{config.application}"')
+def role_of_application(config: DatabaseConfig) -> Sequence[str]:
+    """The statement by which the rest of a transaction has the rights that the application has, if it has a role."""
+    return () if config.application is None else (f'SET LOCAL ROLE "{config.application}"',)
 
 
 def _take_back(site: Site, at: Location, cursor: Cursor) -> None:
@@ -140,7 +138,8 @@ def _quick_turns() -> Iterator[None]:
 
 def _copy_batch(connection: Connection, config: DatabaseConfig, batch: Sequence[Aggregate]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        become_application(cursor, config)
+        for statement in role_of_application(config):
+            cursor.execute(statement)
         # Else the check of a foreign key to a partitioned table is planned anew for each row.
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         _copy(cursor, config, config.root, (rows.root for rows in batch))

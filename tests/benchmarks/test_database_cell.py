@@ -1,8 +1,8 @@
 """A cell of a database with 100,000 rows, restored by PITR, beside what the bare servers need for the same rows.
 
-The records are those of ``fixtures/payments.yaml``: a payment with its lines, 3.5 rows, and a large object now and then.
-The bare servers take the finished rows by one COPY a table, are restored from an image and the log, and give the rows
-back by one COPY a table: nothing is made, expected or compared.
+The records are those of ``fixtures/payments.yaml``: a payment with its lines, some with a large object. The bare
+servers take the finished rows by one COPY a table, are restored from an image and the log, and give the rows back in
+the same way: nothing is made, expected or compared.
 """
 
 from __future__ import annotations

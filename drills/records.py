@@ -20,7 +20,8 @@ from drills.checked import Checked, Complaint, complaints, without_echoes
 from drills.locations_in_yaml import Path, shown
 from drills.record_drawing import Draw, Record, below
 from drills.record_file import FileRecords
-from drills.record_forms import BARE_WORDS, FORMS, FakerForm, Form
+from drills.record_forms import BARE_WORDS, FORMS
+from drills.record_scalar_forms import FakerForm, Form
 from drills.suggestions import did_you_mean
 
 DRAWS_FOR_ANOTHER = 200

@@ -25,7 +25,8 @@ from drills.estate_reference import RECORD_FORMS
 from drills.locations_in_yaml import read_yaml
 from drills.model import Estate, ProtectionUse
 from drills.record_file import RecordsFrom
-from drills.record_forms import FORMS, Form
+from drills.record_forms import FORMS
+from drills.record_scalar_forms import Form
 from drills.records import Presence, read_attributes
 
 GOOD = """\

@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 from drills import record_pools
 from drills.record_drawing import Record
 from drills.record_forms import (
-    BytesForm,
-    ChoiceForm,
     ConstForm,
     CycleForm,
-    DecimalForm,
     EitherForm,
-    FakerForm,
-    Form,
     ListForm,
     MapForm,
-    NumberForm,
     RefForm,
-    SequenceForm,
     SetForm,
     TemplateForm,
-    TextForm,
     TimeForm,
+)
+from drills.record_scalar_forms import (
+    BytesForm,
+    ChoiceForm,
+    DecimalForm,
+    FakerForm,
+    Form,
+    NumberForm,
+    SequenceForm,
+    TextForm,
     UuidForm,
 )
 from drills.records import MadeRecords, make_records, read_attributes

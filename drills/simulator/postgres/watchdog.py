@@ -16,6 +16,10 @@ import time
 from pathlib import Path
 
 PATIENCE_SECONDS = 10.0
+GRACE_SECONDS = 3.0
+"""How long files stay while what was ended still ends: initdb's helpers note their shared memory in them, and can
+only then give it back."""
+PROCESSES = Path("/proc")
 
 
 def main(folder: Path) -> None:
@@ -28,7 +32,9 @@ def main(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while folder.exists() and time.monotonic() < deadline:
         # PostgreSQL takes SIGQUIT as: stop at once and let go of shared memory.
-        _end(started | _noted_by_servers(folder), signal.SIGQUIT)
+        ending = started | _noted_by_servers(folder)
+        _end(ending, signal.SIGQUIT)
+        _wait_for(ending, min(deadline, time.monotonic() + GRACE_SECONDS))
         shutil.rmtree(folder, ignore_errors=True)
         time.sleep(0.02)
         started = {pid for pid in started if _alive(pid)}
@@ -49,6 +55,32 @@ def _end(pids: set[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def _wait_for(groups: set[int], deadline: float) -> None:
+    """Each of what was started leads a group, in which its helpers are."""
+    while time.monotonic() < deadline and any(_works(group) for group in groups):
+        time.sleep(0.005)
+
+
+def _works(group: int) -> bool:
+    """Whether anything of a group of processes still runs; what has ended and was not yet reaped does not."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    if not PROCESSES.joinpath("self/stat").exists():
+        return True  # Here nothing tells what was not yet reaped.
+    return any(_state_and_group(one) == (True, group) for one in PROCESSES.glob("[0-9]*/stat"))
+
+
+def _state_and_group(note: Path) -> tuple[bool, int]:
+    """Of a process: whether it has not ended, and its group. Source: proc(5), /proc/PID/stat."""
+    try:
+        state, _, group, *_ = note.read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return False, 0
+    return state not in "ZX", int(group)
 
 
 def _alive(pid: int) -> bool:

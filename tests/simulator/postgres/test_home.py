@@ -132,6 +132,35 @@ def test_the_watchdog_ends_what_it_does_not_know_by_the_servers_own_note(tmp_pat
     assert not tmp_path.exists()
 
 
+HELPED = """
+import os, signal, sys
+marker, mine, theirs = sys.argv[1], *os.pipe()
+if os.fork() == 0:
+    os.close(theirs)
+    os.read(mine, 1)  # Ends as its leader does.
+    os.execv(sys.executable, [sys.executable, "-c", "import os, sys; os.mkdir(sys.argv[1])", marker])
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+def test_files_stay_until_the_helpers_of_what_was_ended_have_given_back_what_they_note_in_them(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "kept").mkdir()
+    (home / "kept").symlink_to(tmp_path / "kept")
+    command = [sys.executable, "-c", HELPED, str(home / "kept" / "given back")]
+    leader = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert leader.stdout is not None
+    leader.stdout.readline()
+    subprocess.run([sys.executable, watchdog.__file__, home], input=f"+{leader.pid}\n".encode(), check=True)
+    leader.stdout.close()
+    assert leader.wait() == -signal.SIGQUIT
+    assert not home.exists()
+    # The helper gets at it by a path through the files that go.
+    assert (tmp_path / "kept" / "given back").is_dir()
+
+
 @needs_root
 def test_as_root_servers_run_as_another_user() -> None:
     engine = PostgresEngine()

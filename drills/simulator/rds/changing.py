@@ -53,10 +53,10 @@ def modify(call: Call) -> Mapping[str, Any]:
     _check_member(call, instance)
     asked = _deferred(call, instance)
     fixed = _at_once(call, instance)
+    password = new_password(call, instance)  # The last to refuse: from here on something changes.
     for change in fixed:
         change()
     instance.pending.update(asked)
-    password = new_password(call, instance)
     immediately = bool(call.params.get("ApplyImmediately", False))
     soon = dict(instance.pending) if immediately else _soon(instance)
     if soon:

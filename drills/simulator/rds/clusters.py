@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.postgres.interface import Credentials
-from drills.simulator.rds import groups, keys, passwords, settings, shapes, state, states
+from drills.simulator.rds import groups, keys, names, passwords, settings, shapes, state, states
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.changing import another_parameter_group, new_password, reset_password, told
 from drills.simulator.rds.finding import check_state, cluster_named, passing
@@ -38,8 +38,8 @@ def create(call: Call) -> Mapping[str, Any]:
     if call.params.get("DBClusterInstanceClass"):
         raise Refused("InvalidParameterCombination", f"DBClusterInstanceClass isn't supported for {engine}.")
     cluster = settings.cluster_from(call, identifier, version=settings.version_of(call, engine))
-    cluster.master_username = passwords.check_username(call.params.get("MasterUsername"))
-    cluster.database_name = call.params.get("DatabaseName")
+    cluster.master_username = names.check_user(call.params.get("MasterUsername"))
+    cluster.database_name = names.check_database(call.params.get("DatabaseName"), "DatabaseName")
     cluster.kms_key_id = settings.storage_key(call, bool(call.params.get("StorageEncrypted", False)))
     credentials = Credentials(cluster.master_username, passwords.password_of(call, cluster))
     duration = current().begin("aurora.create", cluster.arn, Size(0, 0))

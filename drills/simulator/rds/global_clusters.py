@@ -17,6 +17,7 @@ from drills.simulator.dynamodb.underway import disturbed, later
 from drills.simulator.rds import following, readers
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.model import AURORA, Cluster, GlobalCluster, Held
+from drills.simulator.rds.names import check_database
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.states import become, size_of
 from drills.simulator.state import Simulation, current
@@ -145,7 +146,7 @@ def create(call: Call) -> Mapping[str, Any]:
         engine=AURORA,
         engine_version=source.engine_version if source else params.get("EngineVersion", DEFAULT_VERSION),
         status="available",
-        database_name=source.database_name if source else params.get("DatabaseName"),
+        database_name=source.database_name if source else check_database(params.get("DatabaseName"), "DatabaseName"),
         deletion_protection=params.get("DeletionProtection", False),
         storage_encrypted=source.kms_key_id is not None if source else params.get("StorageEncrypted", False),
         tags={tag["Key"]: tag.get("Value", "") for tag in params.get("Tags", [])},
@@ -181,10 +182,10 @@ def modify(call: Call) -> Mapping[str, Any]:
     found = global_named(call.account, call.params["GlobalClusterIdentifier"])
     if "EngineVersion" in call.params and call.params["EngineVersion"] != found.engine_version:
         raise Refused("InvalidParameterValue", "The simulated AWS does not upgrade the engine of a global cluster")
-    if "DeletionProtection" in call.params:
-        found.deletion_protection = call.params["DeletionProtection"]
     if "NewGlobalClusterIdentifier" in call.params:
         _rename(found, _identifier(call.params["NewGlobalClusterIdentifier"], "NewGlobalClusterIdentifier"))
+    if "DeletionProtection" in call.params:
+        found.deletion_protection = call.params["DeletionProtection"]
     return {"GlobalCluster": described(found)}
 
 

@@ -13,7 +13,8 @@ from drills.simulator.rds import keys, parameters, settings, shapes, state, stat
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.finding import check_state, cluster_named, instance_named, passing
 from drills.simulator.rds.model import AURORA, Cluster, Instance
-from drills.simulator.rds.passwords import check_username, password_of
+from drills.simulator.rds.names import check_database, check_user
+from drills.simulator.rds.passwords import password_of
 from drills.simulator.rds.snapshot_words import DB, check_new
 from drills.simulator.rds.state import databases
 from drills.simulator.rds.states import new_instance as new_instance
@@ -38,8 +39,8 @@ def create(call: Call) -> Mapping[str, Any]:
     if engine == AURORA or call.params.get("DBClusterIdentifier"):
         return _create_member(call, identifier, engine)
     instance = settings.instance_from(call, identifier, engine=engine, version=settings.version_of(call, engine))
-    instance.master_username = check_username(call.params.get("MasterUsername"))
-    instance.database_name = _database_name(call.params.get("DBName"))
+    instance.master_username = check_user(call.params.get("MasterUsername"))
+    instance.database_name = check_database(call.params.get("DBName"), "DBName")
     instance.kms_key_id = settings.storage_key(call, bool(call.params.get("StorageEncrypted", False)))
     credentials = Credentials(instance.master_username, password_of(call, instance))
     duration = current().begin("rds.create", instance.arn, Size(float(instance.allocated_gb), 0))
@@ -49,15 +50,6 @@ def create(call: Call) -> Mapping[str, Any]:
         seconds=duration.seconds,
     )
     return answer(instance)
-
-
-def _database_name(given: Any) -> str | None:
-    if not given:
-        return None
-    name = str(given)
-    if not name[0].isalpha() or not name.replace("_", "a").isalnum() or len(name) > 63:
-        raise Refused("InvalidParameterValue", f"DBName must be alphanumeric and begin with a letter: {name}")
-    return name
 
 
 def _create_member(call: Call, identifier: str, engine: str) -> Mapping[str, Any]:

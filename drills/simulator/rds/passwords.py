@@ -1,4 +1,4 @@
-"""The master user: which names and passwords AWS takes, and the secret in which RDS keeps a password that it manages.
+"""The master user's password: which ones AWS takes, and the secret in which RDS keeps one that it manages.
 
 Source: RDS API reference, CreateDBInstance; RDS user guide, Password management with RDS and AWS Secrets Manager.
 """
@@ -6,7 +6,6 @@ Source: RDS API reference, CreateDBInstance; RDS user guide, Password management
 from __future__ import annotations
 
 import json
-import re
 import string
 
 from moto.moto_api._internal import mock_random
@@ -17,26 +16,9 @@ from drills.simulator.rds.calls import Call, Refused
 from drills.simulator.rds.model import Cluster, Held, Instance
 from drills.simulator.state import current
 
-_RESERVED = "admin all analyse analyze any array authorization cross default public rdsadmin root user"
-RESERVED = frozenset(_RESERVED.split())
-USERNAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 SHORTEST, LONGEST = 8, 128
 FORBIDDEN = frozenset('/"@ ')
 OWN_KEY = "alias/aws/secretsmanager"
-
-
-def check_username(name: str | None) -> str:
-    """Raises Refused for a name that no master user may have."""
-    if not name:
-        raise Refused("InvalidParameterValue", "The parameter MasterUsername must be provided and must not be blank.")
-    if name.lower() in RESERVED or name.lower().startswith("pg_"):
-        raise Refused(
-            "InvalidParameterValue",
-            f"MasterUsername {name} cannot be used as it is a reserved word used by the engine",
-        )
-    if USERNAME.fullmatch(name) is None:
-        raise Refused("InvalidParameterValue", f"The parameter MasterUsername is not a valid identifier: {name}")
-    return name
 
 
 def check_password(password: str | None) -> str:

@@ -90,6 +90,9 @@ def test_a_cluster_takes_connections_only_while_a_member_is_there(world: World) 
         ({"DBSubnetGroupName": "nowhere"}, "DBSubnetGroupNotFoundFault", "nowhere"),
         ({"MasterUserPassword": "short"}, "InvalidParameterValue", "shorter"),
         ({"DBClusterIdentifier": "a_b"}, "InvalidParameterValue", "not a valid identifier"),
+        ({"DatabaseName": "a shop"}, "InvalidParameterValue", "DatabaseName"),
+        ({"DatabaseName": "template1"}, "InvalidParameterValue", "DatabaseName template1 cannot be used"),
+        ({"MasterUsername": "rdsrepladmin"}, "InvalidParameterValue", "reserved word"),
     ],
 )
 def test_what_aws_refuses_makes_no_cluster(world: World, changed: dict[str, Any], code: str, words: str) -> None:

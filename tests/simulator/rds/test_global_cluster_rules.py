@@ -90,6 +90,11 @@ def test_made_described_changed_and_deleted(shared: World) -> None:
         shared.rds(region=OTHER).create_global_cluster(GlobalClusterIdentifier="world-1", Engine="aurora-postgresql")
     with refused("InvalidParameterCombination", "disable deletion protection"):
         rds.delete_global_cluster(GlobalClusterIdentifier="world-1")
+    with refused("GlobalClusterAlreadyExistsFault"):
+        rds.modify_global_cluster(
+            GlobalClusterIdentifier="world-1", NewGlobalClusterIdentifier="world", DeletionProtection=False
+        )
+    assert rds.describe_global_clusters(GlobalClusterIdentifier="world-1")["GlobalClusters"][0]["DeletionProtection"]
     rds.modify_global_cluster(
         GlobalClusterIdentifier="world-1", NewGlobalClusterIdentifier="world-2", DeletionProtection=False
     )

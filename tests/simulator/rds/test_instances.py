@@ -135,6 +135,10 @@ def test_without_retention_there_is_no_backing_up(world: World) -> None:
         ({"Tags": [{"Key": "aws:x", "Value": "1"}]}, "InvalidParameterValue", "reserved prefix"),
         ({"AvailabilityZone": f"{REGION}a", "MultiAZ": True}, "InvalidParameterCombination", "Multi-AZ"),
         ({"DBName": "1shop"}, "InvalidParameterValue", "DBName"),
+        ({"DBName": "template1"}, "InvalidParameterValue", "DBName template1 cannot be used"),
+        ({"DBName": "Select"}, "InvalidParameterValue", "reserved word"),
+        ({"MasterUsername": "rds_superuser"}, "InvalidParameterValue", "reserved word"),
+        ({"MasterUsername": "user"}, "InvalidParameterValue", "reserved word"),
     ],
 )
 def test_what_aws_refuses_makes_nothing(world: World, changed: dict[str, Any], code: str, words: str) -> None:
@@ -184,6 +188,20 @@ def there(world: World) -> World:
     """With an available instance ``there`` that the tests below change."""
     world.instance("there")
     return world
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"MasterUserPassword": "short"}, {"RotateMasterUserPassword": True}, {"BackupRetentionPeriod": 36}]
+)
+def test_a_change_that_is_refused_changes_nothing(there: World, wrong: dict[str, Any]) -> None:
+    rds, before = there.rds(), described(there, "there")
+    with refused("InvalidParameterCombination" if "RotateMasterUserPassword" in wrong else "InvalidParameterValue"):
+        rds.modify_db_instance(
+            DBInstanceIdentifier="there", DeletionProtection=True, DBInstanceClass="db.m6g.large", **wrong
+        )
+    after = described(there, "there")
+    assert not after["DeletionProtection"]
+    assert after["PendingModifiedValues"] == before["PendingModifiedValues"] == {}
 
 
 def test_the_master_password_is_changed_as_soon_as_possible(there: World) -> None:

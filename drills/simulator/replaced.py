@@ -50,6 +50,7 @@ PARTS = (
     "drills.simulator.rds.deleting",
     "drills.simulator.rds.clusters",
     "drills.simulator.rds.group_calls",
+    "drills.simulator.rds.parameter_groups",
     "drills.simulator.rds.tags",
     "drills.simulator.rds.following",
     "drills.simulator.rds.global_clusters",

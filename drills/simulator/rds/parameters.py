@@ -11,6 +11,9 @@ from typing import Any
 from moto.rds.models import rds_backends
 
 from drills.errors import EngineError
+from drills.simulator.postgres import programs
+from drills.simulator.postgres.known import Known as Known
+from drills.simulator.postgres.known import known as known_to
 from drills.simulator.rds import data_plane
 from drills.simulator.rds.calls import Call, Refused
 from drills.simulator.rds.model import Cluster, Held, Instance
@@ -39,6 +42,16 @@ NOT_MODIFIABLE = frozenset(_NOT_MODIFIABLE.split())
 OF_AWS_ONLY = ("rds.", "apg_", "aurora", "babelfish", "pgaudit.", "pg_hint_plan.", "cron.", "auto_explain.")
 """Parameters of what the server at hand does not have; the group keeps them."""
 LIBRARIES = frozenset({"auto_explain", "pg_prewarm", "pg_stat_statements"})
+_OF_OTHER_VERSIONS = """
+    autovacuum_worker_slots db_user_namespace force_parallel_mode io_max_combine_limit io_max_concurrency io_method
+    old_snapshot_threshold promote_trigger_file stats_temp_directory vacuum_cleanup_index_scale_factor
+    vacuum_defer_cleanup_age wal_keep_segments
+"""
+OF_OTHER_VERSIONS = frozenset(_OF_OTHER_VERSIONS.split())
+"""Parameters that some version has of those that a group may be for, and the server at hand perhaps not."""
+AT_START = frozenset({"postmaster", "internal"})
+"""Contexts of parameters that a server takes only at its start."""
+DATA_TYPES = {"BOOLEAN": "boolean", "INTEGER": "integer", "REAL": "float", "STRING": "string", "ENUM": "list"}
 MOST_AT_ONCE = 20
 
 
@@ -89,6 +102,38 @@ def apply_all(held: Held) -> bool:
     return True
 
 
+def known() -> Mapping[str, Known]:
+    """Those of the PostgreSQL at hand, by name; none where there is no PostgreSQL."""
+    try:
+        return known_to(programs.find())
+    except EngineError:
+        return {}
+
+
+def _check_known(name: str, value: Any) -> None:
+    """Raises Refused for a parameter that no PostgreSQL on AWS has, and for a number that it does not take."""
+    there = known()
+    elsewhere = "." in name or name.startswith(OF_AWS_ONLY) or name in STATIC | OF_OTHER_VERSIONS
+    if there and name not in there and not elsewhere:
+        raise Refused("InvalidParameterValue", f"Could not find parameter with name: {name}")
+    one = there.get(name)
+    if one is not None and one.kind in ("INTEGER", "REAL") and value is not None and "{" not in str(value):
+        _check_number(one, str(value))
+
+
+def _check_number(one: Known, value: str) -> None:
+    """Groups take numbers without units, in the parameter's own."""
+    try:
+        good = float(one.least) <= float(value) <= float(one.most)
+    except ValueError:
+        good = False
+    if not good:
+        raise Refused(
+            "InvalidParameterValue",
+            f"Invalid parameter value: {value} for: {one.name} allowed values are: {one.least}-{one.most}",
+        )
+
+
 def check(parameters: list[Mapping[str, Any]]) -> None:
     """Raises Refused for what the API refuses of a change of parameters."""
     if not parameters:
@@ -99,6 +144,7 @@ def check(parameters: list[Mapping[str, Any]]) -> None:
         name, method = str(one.get("ParameterName", "")), one.get("ApplyMethod")
         if name in NOT_MODIFIABLE:
             raise Refused("InvalidParameterValue", f"The parameter {name} cannot be modified.")
+        _check_known(name, one.get("ParameterValue"))
         if method not in ("immediate", "pending-reboot"):
             raise Refused("InvalidParameterValue", f"Invalid apply method {method} for parameter {name}.")
         if method == "immediate" and name in STATIC:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from drills.simulator import SimulatedAWS
 from tests.simulator.rds.databases import ONE, PASSWORD, REGION, USER, World, refused
 
@@ -18,6 +20,84 @@ def asked(name: str, **more: Any) -> dict[str, Any]:
         "MasterUserPassword": PASSWORD,
         **more,
     }
+
+
+CREATED = {
+    "db": ("create_db_parameter_group", "DBParameterGroupName", "postgres17"),
+    "cluster": ("create_db_cluster_parameter_group", "DBClusterParameterGroupName", "aurora-postgresql17"),
+}
+
+
+@pytest.mark.parametrize("of", CREATED)
+def test_a_parameter_group_says_what_it_sets_and_what_it_leaves(simulated_aws: SimulatedAWS, of: str) -> None:
+    rds = World(simulated_aws).rds()
+    create, named, family = CREATED[of]
+    describe = getattr(rds, create.replace("create_", "describe_").replace("_group", "s"))
+    described = getattr(rds, create.replace("create_", "describe_") + "s")
+    pages = rds.get_paginator(create.replace("create_", "describe_").replace("_group", "s"))
+    getattr(rds, create)(**{named: "Mine", "DBParameterGroupFamily": family, "Description": "x"})
+    getattr(rds, create.replace("create_", "modify_"))(
+        **{named: "mine"},
+        Parameters=[
+            {"ParameterName": "work_mem", "ParameterValue": "8192", "ApplyMethod": "immediate"},
+            {"ParameterName": "max_connections", "ParameterValue": "77", "ApplyMethod": "pending-reboot"},
+        ],
+    )
+    mine = describe(**{named: "mine", "Source": "user"})["Parameters"]
+    told = [(one["ParameterName"], one["ParameterValue"], one["ApplyType"], one["ApplyMethod"]) for one in mine]
+    assert told == [
+        ("max_connections", "77", "static", "pending-reboot"),
+        ("work_mem", "8192", "dynamic", "immediate"),
+    ]
+    assert mine[1]["AllowedValues"] == "64-2147483647"
+    every = {one["ParameterName"]: one for page in pages.paginate(**{named: "mine"}) for one in page["Parameters"]}
+    assert len(every) > 250
+    assert {"ParameterValue", "Source"} & every["wal_level"].keys() == {"Source"}
+    assert [every[name]["IsModifiable"] for name in ("wal_level", "work_mem")] == [False, True]
+    assert describe(**{named: f"default.{family}", "Source": "user"})["Parameters"] == []
+    found = described(**{named: f"default.{family}"})
+    assert [one[named] for one in found[f"{named.removesuffix('Name')}s"]] == [f"default.{family}"]
+    for call in (describe, described):
+        with refused("DBParameterGroupNotFound", "nowhere"):
+            call(**{named: "nowhere"})
+
+
+@pytest.mark.parametrize("of", CREATED)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"ParameterName": "no_such_thing"}, "Could not find parameter with name: no_such_thing"),
+        ({"ParameterValue": "8MB"}, "Invalid parameter value: 8MB for: work_mem allowed values are: 64-2147483647"),
+        ({"ParameterValue": "1"}, "Invalid parameter value: 1 for: work_mem"),
+    ],
+)
+def test_a_parameter_that_aws_does_not_take_is_in_no_group(
+    simulated_aws: SimulatedAWS, of: str, wrong: dict[str, str], words: str
+) -> None:
+    rds = World(simulated_aws).rds()
+    create, named, family = CREATED[of]
+    getattr(rds, create)(**{named: "mine", "DBParameterGroupFamily": family, "Description": "x"})
+    good = {"ParameterName": "work_mem", "ParameterValue": "8192", "ApplyMethod": "pending-reboot"}
+    with refused("InvalidParameterValue", words):
+        getattr(rds, create.replace("create_", "modify_"))(
+            **{named: "mine"}, Parameters=[good | {"ParameterName": "temp_buffers"}, good | wrong]
+        )
+    describe = getattr(rds, create.replace("create_", "describe_").replace("_group", "s"))
+    assert describe(**{named: "mine", "Source": "user"})["Parameters"] == []
+
+
+@pytest.mark.parametrize("of", CREATED)
+def test_a_parameter_group_has_a_name_and_a_family_that_there_are(simulated_aws: SimulatedAWS, of: str) -> None:
+    rds = World(simulated_aws).rds()
+    create, named, family = CREATED[of]
+    for name, version, words in (
+        ("default.mine", "", "not a valid identifier"),
+        ("mine", "99", f"ParameterGroupFamily {family}99 is not a valid parameter group family"),
+    ):
+        with refused("InvalidParameterValue", words):
+            getattr(rds, create)(**{named: name, "DBParameterGroupFamily": f"{family}{version}", "Description": "x"})
+        with refused("DBParameterGroupNotFound"):
+            getattr(rds, create.replace("create_", "describe_").replace("_group", "s"))(**{named: name})
 
 
 def test_an_option_group_of_a_new_version_is_made_used_and_stays_while_it_is(simulated_aws: SimulatedAWS) -> None:

@@ -452,7 +452,7 @@ def test_parameters_that_are_refused_change_nothing(
         rds.modify_db_instance(DBInstanceIdentifier="there", DBParameterGroupName="bad")
     with refused(code, words):
         rds.modify_db_parameter_group(DBParameterGroupName="bad", Parameters=parameters)
-    assert rds.describe_db_parameters(DBParameterGroupName="bad")["Parameters"] == []
+    assert rds.describe_db_parameters(DBParameterGroupName="bad", Source="user")["Parameters"] == []
     assert shown(there, "there", "work_mem") == "4MB"
 
 

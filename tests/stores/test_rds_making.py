@@ -33,6 +33,8 @@ from tests.stores.database_site import (
          "type integer, as 'tables' says, found bigint in the schema"),
         (("word text)", "woord text)"), 'expected its schema to run on an empty postgres, and the server refused: '
          'column "word" named in key does not exist'),
+        (("CREATE TABLE things", "CREATE EXTENSION strange; CREATE TABLE things"), "set PGBIN to the programs of a "
+         "PostgreSQL that has it"),
         (("CREATE TABLE things", "CREATE TABLE thing5"), 'relation "things" does not exist'),
         (("value: integer,", "value: integer, other: text,"), "expected the schema to make table 'things' with the "
          "columns that 'tables' names, and it does not: column \"other\" does not exist"),

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from drills.errors import EngineError
+from drills.simulator.capabilities import MISSING
 from drills.simulator.postgres.engine import PostgresEngine
 from drills.simulator.postgres.extensions import FROM_VERSION
 from drills.simulator.postgres.interface import Credentials, Engine
@@ -71,6 +72,14 @@ def test_so_can_those_that_a_managed_database_opens(engine: PostgresEngine, serv
         connection.execute("CREATE EXTENSION pg_stat_statements")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("CREATE EXTENSION file_fdw")
+
+
+@pytest.mark.skipif("PGBIN" in os.environ, reason="another PostgreSQL may have them")
+@pytest.mark.parametrize("extension", ["pgcrypto", "uuid-ossp"])
+def test_what_is_declared_missing_is_not_there(server: PostgresServer, extension: str) -> None:
+    assert extension in MISSING["rds.extensions"]
+    with connect(server) as connection, pytest.raises(psycopg.errors.FeatureNotSupported):
+        connection.execute(f'CREATE EXTENSION "{extension}"')
 
 
 def test_a_password_is_changed_and_is_in_no_log(server: PostgresServer) -> None:

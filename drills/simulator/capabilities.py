@@ -107,7 +107,8 @@ MISSING = MappingProxyType(
         "rds.iam_authentication": "database authentication with IAM tokens is kept as a setting; passwords let in",
         "rds.rds_proxy": "proxies are as in moto and lead nowhere",
         "rds.blue_green": "blue/green deployments are as in moto and concern none of these databases",
-        "rds.performance_insights": "Performance Insights, enhanced monitoring and log exports gather nothing",
+        "rds.performance_insights": "Performance Insights, enhanced monitoring, log files and exports of logs "
+        "gather nothing",
         "rds.multi_az": "a Multi-AZ instance has no standby of its own, and a reboot with failover is a reboot; "
         "Multi-AZ DB clusters are refused",
         "rds.aurora_instance_parameters": "of an Aurora cluster's parameters those of its own group take effect; the "

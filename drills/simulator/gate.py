@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
-from drills.errors import RealAWSRefused
+from drills.errors import RealAWSRefused, SimulatorError
 from drills.simulator import accounts, closures, iam, outage, refusals
 from drills.simulator.faults import Faults
 from drills.simulator.replaced import parts
@@ -104,8 +104,14 @@ class Gate:
         return response
 
     def _by_moto(self, request: Request, prepared: AWSPreparedRequest) -> Response:
-        with accounts.answering_for(request.account):
-            answered = self._stubber.process_request(prepared)
+        try:
+            with accounts.answering_for(request.account):
+                answered = self._stubber.process_request(prepared)
+        except NotImplementedError as error:
+            raise SimulatorError(
+                f"{request.service}:{request.operation} is not there in the simulated AWS ({error}). "
+                "Do without the call where it is simulated; SimulatedAWS.missing says what else is not there"
+            ) from error
         if answered is None or answered == (404, {}, "Not yet implemented"):
             raise RealAWSRefused(
                 f"{request.service or 'a service'}:{request.operation or request.method} to {request.url} was refused "

@@ -76,6 +76,11 @@ def test_what_is_missing_is_said_with_its_reason() -> None:
     assert all(len(reason) > 20 for reason in MISSING.values())
 
 
+def test_a_call_that_is_not_there_is_named(simulated_aws: SimulatedAWS) -> None:
+    with pytest.raises(SimulatorError, match="rds:DescribeAccountAttributes is not there in the simulated AWS"):
+        simulated_aws.session("111111111111", "eu-west-1").client("rds").describe_account_attributes()
+
+
 def test_calls_are_told(simulated_aws: SimulatedAWS) -> None:
     told: list[tuple[str, str, str, str, int]] = []
     simulated_aws.on_call(lambda r, status: told.append((r.service, r.operation, r.account, r.region, status)))

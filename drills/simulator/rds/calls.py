@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,10 +18,23 @@ from moto.core.parse import QueryParser
 from moto.core.utils import get_service_model
 
 from drills.simulator.rds.answers import written
+from drills.simulator.rds.state import databases
 from drills.simulator.request import Request, Response, error_response
 
 Handler = Callable[["Call"], Mapping[str, Any] | None]
 PAGE = 100
+IDENTITY = {
+    "DBInstances": "DBInstanceArn",
+    "DBClusters": "DBClusterArn",
+    "DBSnapshots": "DBSnapshotArn",
+    "DBClusterSnapshots": "DBClusterSnapshotArn",
+    "DBInstanceAutomatedBackups": "DBInstanceAutomatedBackupsArn",
+    "DBClusterAutomatedBackups": "DBClusterAutomatedBackupsArn",
+    "GlobalClusters": "GlobalClusterArn",
+    "OptionGroupsList": "OptionGroupArn",
+    "Parameters": "ParameterName",
+}
+"""By the list of a Describe call's answer: what tells one of it from the others."""
 
 
 class Refused(Exception):
@@ -75,15 +89,22 @@ def _moment(text: str) -> datetime:
 
 
 def page(call: Call, found: Sequence[Mapping[str, Any]], member: str) -> Mapping[str, Any]:
-    """One page of a Describe call: ``Marker`` and ``MaxRecords`` (20 to 100). Raises Refused."""
+    """One page of a Describe call: ``Marker`` and ``MaxRecords`` (20 to 100). Raises Refused.
+
+    What goes meanwhile shifts nothing: a marker stands for all that has been shown, so that who deletes as they page
+    misses none.
+    """
     most = call.params.get("MaxRecords", PAGE)
     if not 20 <= most <= PAGE:
         raise Refused("InvalidParameterValue", f"Invalid value {most} for MaxRecords. Must be between 20 and 100")
-    marker = str(call.params.get("Marker", "0"))
-    if not marker.isdigit():
+    marker, markers = call.params.get("Marker"), databases().markers
+    if marker and marker not in markers:
         raise Refused("InvalidParameterValue", f"The marker {marker} is invalid")
-    end = int(marker) + most
-    result: dict[str, Any] = {member: list(found[int(marker) : end])}
-    if end < len(found):
-        result["Marker"] = str(end)
+    shown = markers[marker] if marker else frozenset()
+    left = [one for one in found if one[IDENTITY[member]] not in shown]
+    result: dict[str, Any] = {member: left[:most]}
+    if len(left) > most:
+        shown = shown | {str(one[IDENTITY[member]]) for one in left[:most]}
+        result["Marker"] = blake2b(" ".join(sorted(shown)).encode(), digest_size=24).hexdigest()
+        markers[result["Marker"]] = shown
     return result

@@ -101,6 +101,12 @@ def describe(call: Call) -> Mapping[str, Any]:
     return page(call, [shapes.db_instance(one) for one in found], "DBInstances")
 
 
+def log_files(call: Call) -> Mapping[str, Any]:
+    """Of an instance that is there; it has none to show."""
+    instance_named(call)
+    return {"DescribeDBLogFiles": []}
+
+
 # --- Stopping, starting, rebooting -----------------------------------------------------------------------------------
 
 
@@ -201,6 +207,7 @@ def no_content(handler: Any) -> Any:
 OPERATIONS = {
     "rds:CreateDBInstance": answering(create),
     "rds:DescribeDBInstances": answering(describe),
+    "rds:DescribeDBLogFiles": answering(log_files),
     "rds:StopDBInstance": answering(stop),
     "rds:StartDBInstance": answering(start),
     "rds:RebootDBInstance": answering(reboot),

@@ -306,6 +306,8 @@ class Databases:
     on_new_writer: list[Callable[[Cluster], None]] = field(default_factory=list)
     """Told when a reader has become the writer as the former one is being deleted."""
     uses: Uses = field(default_factory=Uses)
+    markers: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By the marker that a Describe call answered with: what has been shown by then."""
     failing_copies: list[Callable[[Snapshot], bool]] = field(default_factory=list)
     """Asked as a copy of a snapshot ends: one that says so makes it fail, as copies on AWS do now and then."""
 

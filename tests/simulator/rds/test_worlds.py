@@ -52,6 +52,30 @@ def test_a_name_is_taken_once_per_account_and_region_and_there_are_forty_instanc
         assert "Marker" not in rest
 
 
+def test_who_deletes_as_they_page_misses_none() -> None:
+    with SimulatedAWS(seed=1) as aws:
+        rds, names = World(aws).rds(), [f"group-{number:02}" for number in range(45)]
+        for name in names:
+            rds.create_global_cluster(GlobalClusterIdentifier=name, Engine="aurora-postgresql")
+        shown = []
+        for page in rds.get_paginator("describe_global_clusters").paginate(PaginationConfig={"PageSize": 20}):
+            for one in page["GlobalClusters"]:
+                shown.append(one["GlobalClusterIdentifier"])
+                rds.delete_global_cluster(GlobalClusterIdentifier=shown[-1])
+        assert shown == names
+        with refused("InvalidParameterValue", "marker nothing is invalid"):
+            rds.describe_global_clusters(Marker="nothing")
+
+
+def test_the_log_files_of_an_instance_are_none() -> None:
+    with SimulatedAWS(seed=1) as aws:
+        rds = World(aws).rds()
+        rds.create_db_instance(**asked("app"))
+        assert rds.describe_db_log_files(DBInstanceIdentifier="app")["DescribeDBLogFiles"] == []
+        with refused("DBInstanceNotFound"):
+            rds.describe_db_log_files(DBInstanceIdentifier="nobody")
+
+
 def test_a_move_of_the_clock_asks_only_what_there_is() -> None:
     with SimulatedAWS(seed=1) as aws:
         World(aws).rds().describe_db_instances()

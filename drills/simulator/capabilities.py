@@ -117,7 +117,8 @@ MISSING = MappingProxyType(
         "and CopyOptionGroup are refused; ModifyDBSnapshot and exports of snapshots to S3 are as in moto and know none "
         "of these snapshots",
         "rds.replica_backups": "a read replica and a secondary of a global database have no automated backups before "
-        "they are promoted; replicas of Aurora clusters outside of a global database are not there",
+        "they are promoted, and a former primary has those of its time as one; replicas of Aurora clusters outside of "
+        "a global database are not there",
         "rds.global_databases": "write forwarding, the global writer endpoint and upgrades of a global database are "
         "not simulated; after a failover or switchover the former primary answers at another port",
         "rds.serverless": "Aurora Serverless capacity and limitless databases do not scale; serverless v1 is refused",

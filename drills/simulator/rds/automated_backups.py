@@ -49,6 +49,8 @@ def ensure(held: Held) -> None:
             drop(there)
         return
     if following.following_of(held) is not None:
+        if there is not None and there.cut is None:
+            _interrupt(there)
         return
     if there is not None and there.positions is volume.positions:
         there.source, there.retention_days = settings_of(held), held.backup_retention_days
@@ -85,9 +87,20 @@ def _new(held: Held, archive: Archive, volume: Volume) -> AutomatedBackup:
 
 def _go_on(backup: AutomatedBackup, archive: Archive, volume: Volume) -> None:
     """Another server has taken the place of the one that was backed up; what that one wrote can still be restored."""
-    backup.earlier.append(Line(backup.archive, backup.positions, backup.images))
+    backup.earlier.append(Line(backup.archive, backup.positions, backup.images, backup.cut))
     backup.archive, backup.positions, backup.images = archive, volume.positions, []
-    backup.reached = None
+    backup.reached = backup.cut = None
+
+
+def _interrupt(backup: AutomatedBackup) -> None:
+    """What becomes a secondary of a global database is not backed up meanwhile; what was, expires as ever."""
+    backup.cut = since = current().clock.now()
+
+    def expire() -> None:
+        if backup.cut == since and backup.status == "active":
+            drop(backup)
+
+    current().clock.call_at(since + timedelta(days=backup.retention_days), expire)
 
 
 def new_arn(held: Held, region: str) -> str:

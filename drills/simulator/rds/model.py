@@ -193,6 +193,8 @@ class Line:
     archive: Archive
     positions: Positions
     images: list[tuple[datetime, Image]] = field(default_factory=list)
+    until: datetime | None = None
+    """When it stopped being backed up, where that was before the next line began."""
 
 
 @dataclass(slots=True)
@@ -220,7 +222,7 @@ class AutomatedBackup:
     lag_seconds: float = 0.0
     """How long after the source a replica has what was logged."""
     cut: datetime | None = None
-    """Since when a replica hears nothing from its source."""
+    """Since when a replica hears nothing from its source, or a former primary follows another."""
     earlier: list[Line] = field(default_factory=list)
     """Of servers whose place another has taken, such as the writer's before a failover; oldest first."""
     reached: Position | None = None

@@ -187,6 +187,13 @@ def _moment(call: Call, parameter: str, backup: AutomatedBackup) -> datetime:
             f"The specified instance cannot be restored to a time earlier than {_text(window[0])} because its backup "
             f"retention period is set to {backup.retention_days} days.",
         )
+    since = windows.gap(backup, moment)
+    if since is not None:
+        raise Refused(
+            "InvalidParameterValue",
+            f"The specified instance cannot be restored to {_text(moment)}: it was not backed up from {_text(since)} "
+            "until it was a primary again.",
+        )
     return moment
 
 

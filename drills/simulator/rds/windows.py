@@ -19,12 +19,18 @@ LOG_SAVED_SECONDS = 300
 
 def lines(backup: AutomatedBackup) -> list[Line]:
     """All of its lines, oldest first."""
-    return [*backup.earlier, Line(backup.archive, backup.positions, backup.images)]
+    return [*backup.earlier, Line(backup.archive, backup.positions, backup.images, backup.cut)]
 
 
 def image_before(backup: AutomatedBackup, moment: datetime) -> tuple[Line, datetime, Image]:
     """The newest image that is not of after the moment, when it was taken, and the line that goes on from it."""
     return [(line, at, image) for line in lines(backup) for at, image in line.images if at <= moment][-1]
+
+
+def gap(backup: AutomatedBackup, moment: datetime) -> datetime | None:
+    """Where nothing was backed up at a moment within the window: since when; else None."""
+    line, _, _ = image_before(backup, moment)
+    return line.until if line.until is not None and moment > line.until else None
 
 
 def window(backup: AutomatedBackup) -> tuple[datetime, datetime] | None:
@@ -35,6 +41,7 @@ def window(backup: AutomatedBackup) -> tuple[datetime, datetime] | None:
     now = current().clock.now()
     end = min(moment for moment in (now, backup.ended, backup.cut) if moment is not None)
     latest = max(first, _last_saved(backup, end - timedelta(seconds=backup.lag_seconds)))
+    latest = gap(backup, latest) or latest
     return max(first, min(latest, now - timedelta(days=backup.retention_days))), latest
 
 

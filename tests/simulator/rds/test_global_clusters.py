@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -207,14 +210,69 @@ def test_removed_a_secondary_is_a_cluster_of_its_own(world: World) -> None:
     world.write("shop", 4)
 
 
+def window(world: World, name: str, region: str) -> tuple[datetime, datetime]:
+    found = world.rds(region=region).describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    return found["EarliestRestorableTime"], found["LatestRestorableTime"]
+
+
+def restored(world: World, name: str, moment: datetime, region: str) -> list[int]:
+    """The rows of a cluster as of a moment."""
+    rds, target = world.rds(region=region), f"as-of-{uuid4()}"
+    rds.restore_db_cluster_to_point_in_time(
+        SourceDBClusterIdentifier=name, DBClusterIdentifier=target, RestoreToTime=moment
+    )
+    rds.get_waiter("db_cluster_available").wait(DBClusterIdentifier=target)
+    world.writer(target, region=region)
+    return world.rows(target, region=region)
+
+
+def test_a_former_primary_is_backed_up_no_more_and_says_so(world: World) -> None:
+    rds, global_cluster = world.rds(), {"GlobalClusterIdentifier": "world"}
+    world.write("shop", 1)
+    written = world.now
+    world.pass_minutes(20)
+    rds.switchover_global_cluster(**global_cluster, TargetDbClusterIdentifier=SECONDARY)
+    until_available(world)
+    over = world.now
+    world.write("shop-copy", 2, region=OTHER)
+    world.pass_minutes(60)
+    assert world.rows("shop") == [1, 2]
+    assert window(world, "shop", REGION)[1] <= over
+    with refused("InvalidParameterValue", "cannot be restored to a time later than"):
+        restored(world, "shop", over + timedelta(minutes=30), REGION)
+    rds.switchover_global_cluster(**global_cluster, TargetDbClusterIdentifier=PRIMARY)
+    until_available(world)
+    assert window(world, "shop", REGION)[1] <= over
+    world.pass_minutes(20)
+    assert window(world, "shop", REGION)[1] > over + timedelta(hours=1)
+    with refused("InvalidParameterValue", "it was not backed up from"):
+        restored(world, "shop", over + timedelta(minutes=30), REGION)
+    assert restored(world, "shop", written, REGION) == [1]
+    assert restored(world, "shop", window(world, "shop", REGION)[1], REGION) == [1, 2]
+    world.pass_minutes(26 * 60)
+    other = world.rds(region=OTHER).describe_db_clusters(DBClusterIdentifier="shop-copy")["DBClusters"][0]
+    assert "EarliestRestorableTime" not in other
+    with refused("DBClusterAutomatedBackupNotFoundFault"):
+        world.rds(region=OTHER).describe_db_cluster_automated_backups(DBClusterIdentifier="shop-copy")
+
+
 @settings(max_examples=2, deadline=None)
-@given(turns=st.lists(st.tuples(st.lists(st.floats(0, 1.2), max_size=4), st.booleans()), min_size=1, max_size=3))
-def test_whatever_the_order_the_primary_has_what_had_arrived(turns: list[tuple[list[float], bool]]) -> None:
-    """Each turn is some writes, with pauses, and then another primary: by a failover in an outage, or a switchover."""
+@given(
+    turns=st.lists(st.tuples(st.lists(st.floats(0, 1.2), max_size=4), st.booleans()), min_size=1, max_size=3),
+    share=st.floats(0, 1),
+)
+def test_whatever_the_order_the_primary_has_what_had_arrived(
+    turns: list[tuple[list[float], bool]], share: float
+) -> None:
+    """Each turn is some writes, with pauses, and then another primary: by a failover in an outage, or a switchover.
+
+    What was backed up of either is what it held at the moment that is restored.
+    """
     with made() as world:
         places = {"shop": (REGION, PRIMARY), "shop-copy": (OTHER, SECONDARY)}
         primary, other = "shop", "shop-copy"
         kept: list[int] = []
+        held: dict[str, list[tuple[datetime, list[int]]]] = {"shop": [(world.now, [])], "shop-copy": []}
         number = 0
         for pauses, unplanned in turns:
             written = []
@@ -222,6 +280,7 @@ def test_whatever_the_order_the_primary_has_what_had_arrived(turns: list[tuple[l
                 number += 1
                 world.write(primary, number, region=places[primary][0])
                 written.append((number, world.now))
+                held[primary].append((world.now, [*kept, *(one for one, _ in written)]))
                 world.aws.clock.sleep(pause)
             failed, region = world.now, places[other][0]
             wanted = {"GlobalClusterIdentifier": "world", "TargetDbClusterIdentifier": places[other][1]}
@@ -235,6 +294,27 @@ def test_whatever_the_order_the_primary_has_what_had_arrived(turns: list[tuple[l
                 until_available(world, region)
                 kept += [one for one, _ in written]
             primary, other = other, primary
+            held[primary].append((failed, list(kept)))
             world.pass_minutes(90)
             assert world.rows(primary, region=region) == kept
             assert world.rows(other, region=places[other][0]) == kept
+        for name, (region, _) in places.items():
+            backed_up(world, name, region, held[name], share)
+
+
+def backed_up(world: World, name: str, region: str, held: list[tuple[datetime, list[int]]], share: float) -> None:
+    """A moment of its window is what it held then, or nothing was backed up then."""
+    earliest, latest = window(world, name, region)
+    moment = max(held[0][0], earliest + (latest - earliest) * share)
+    expected = next(then for at, then in reversed(held) if at <= moment)
+    with suppress_what_was_not_backed_up():
+        assert restored(world, name, moment, region) == expected
+
+
+@contextmanager
+def suppress_what_was_not_backed_up() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if "it was not backed up from" not in error.response["Error"]["Message"]:
+            raise

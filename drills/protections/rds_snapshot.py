@@ -149,7 +149,7 @@ def _take_turn(site: Site, keep: int) -> None:
 def _prune(site: Site, keep: int) -> None:
     """Delete the oldest of the site's own good snapshots, but never the newest, and those that failed."""
     own = _own(site)
-    for one in [*to_prune(own, keep), *(one for one in own if one.status == "failed")]:
+    for one in [*to_prune(own, keep, site.clock.now()), *(one for one in own if one.status == "failed")]:
         _delete(site, one)
 
 

@@ -183,6 +183,6 @@ def test_what_the_vault_copies_is_kept_but_not_without_end() -> None:
     """A copy that takes longer than production's own come and go would never come to its end."""
     copying = {VAULT_TAG: "copying"}
     offered = [made("old", "available", 0, tags=copying)] + [made(f"n{n}", "available", n) for n in range(1, 9)]
-    assert [one.arn for one in offered_too_long(offered, 2)] == ["n6", "n5", "n4", "n3", "n2", "n1"]
+    assert [one.arn for one in offered_too_long(offered, 2, START)] == ["n6", "n5", "n4", "n3", "n2", "n1"]
     many = [made(f"c{n}", "available", n, tags=copying) for n in range(6)]
-    assert [one.arn for one in offered_too_long(many, 2)] == ["c1", "c0"]
+    assert [one.arn for one in offered_too_long(many, 2, START)] == ["c1", "c0"]

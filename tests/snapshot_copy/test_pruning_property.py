@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,36 +13,58 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from drills.handlers.snapshot_copy import DB, Snapshot, newest, snapshots_in, to_prune
+from drills.handlers.snapshot_copy import DB, HELD_TAG, Snapshot, hold_key, hold_until, newest, snapshots_in, to_prune
 from drills.simulator.rds.state import databases
 from drills.snapshot_copy import Side
-from tests.snapshot_copy.copy_site import OTHER, PRODUCTION, REGION, VAULT, copy_named, rowless_site
+from tests.snapshot_copy.copy_site import OTHER, PRODUCTION, RECOVERY, REGION, VAULT, copy_named, rowless_site
 from tests.snapshot_copy.crashing import counted_calls
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SIDES: list[Side] = ["production", "vault"]
 
 
-def made(number: int, status: str, hours: int | None) -> Snapshot:
+NOW = START + timedelta(hours=60)
+HOLDS = st.dictionaries(
+    st.sampled_from([HELD_TAG, f"{HELD_TAG}:333:eu:one", f"{HELD_TAG}:333:eu:two", "drills:held", "team"]),
+    st.integers(-5, 5).map(lambda hours: hold_until(NOW + timedelta(hours=hours)))
+    | st.sampled_from(["", "soon", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z"]),
+    max_size=3,
+)
+
+
+def made(number: int, status: str, hours: int | None, tags: Mapping[str, str]) -> Snapshot:
     as_of = START + timedelta(hours=hours) if hours is not None else None
-    return Snapshot(DB, f"s{number}", f"arn:{number}", status, "manual", "db", "db-1", as_of, as_of, None, "", None, {})
+    kind, arn = "manual", f"arn:{number}"
+    return Snapshot(DB, f"s{number}", arn, status, kind, "db", "db-1", as_of, as_of, None, "", None, tags)
+
+
+def has_ended(value: str) -> bool:
+    """Written otherwise than what is tested: only what ``hold_until`` writes can have ended."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value) is not None and value <= hold_until(NOW)
 
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["available", "creating", "failed", "copying"]), st.none() | st.integers(0, 50)),
+        st.tuples(
+            st.sampled_from(["available", "creating", "failed", "copying"]), st.none() | st.integers(0, 50), HOLDS
+        ),
         max_size=12,
     ),
     st.integers(0, 5),
 )
-def test_only_what_newer_good_ones_make_needless_is_pruned(found: list[tuple[str, int | None]], keep: int) -> None:
-    snapshots = [made(number, status, hours) for number, (status, hours) in enumerate(found)]
-    pruned = to_prune(snapshots, keep)
-    assert newest(snapshots) not in pruned
-    assert all(one.is_good for one in pruned)
-    left = [one for one in snapshots if one.is_good and one not in pruned]
-    assert len(left) == min(max(1, keep), len([one for one in snapshots if one.is_good]))
-    assert all(old.age_key <= kept.age_key for old in pruned for kept in left)
+def test_what_newer_good_ones_make_needless_is_pruned_unless_it_is_held(
+    found: list[tuple[str, int | None, dict[str, str]]], keep: int
+) -> None:
+    snapshots = [made(number, *one) for number, one in enumerate(found)]
+    good = sorted((one for one in snapshots if one.is_good), key=lambda one: one.age_key, reverse=True)
+    surplus = good[max(1, keep) :]
+    held = [
+        one
+        for one in good
+        if any(key.startswith("drills:held-until") and not has_ended(value) for key, value in one.tags.items())
+    ]
+    assert to_prune(snapshots, keep, NOW) == [one for one in surplus if one not in held]
+    assert newest(snapshots) not in to_prune(snapshots, keep, NOW)
 
 
 class CopyMachine(RuleBasedStateMachine):
@@ -56,6 +80,7 @@ class CopyMachine(RuleBasedStateMachine):
         databases().failing_copies.append(self._fails)
         self.foreign: set[str] = set()
         self.newest: dict[tuple[str, str], Any] = {}
+        self.held: dict[str, datetime] = {}
 
     def _fails(self, _: object) -> bool:
         self.failing -= 1
@@ -79,7 +104,8 @@ class CopyMachine(RuleBasedStateMachine):
                 if one.is_good and one.source == name
             ]
             # A third may have become good after the last run.
-            assert len(ages) in (2, 3)
+            held = len([arn for arn, until in self.held.items() if until > now and f"c-{name}-" in arn])
+            assert 2 <= len(ages) <= 3 + held
             assert min(ages) < 5_400
         assert all(one.status != "failed" for side in SIDES for one in self.site.snapshots(side))
         # Of each the one that is being copied, or was until just now, and the next.
@@ -128,6 +154,26 @@ class CopyMachine(RuleBasedStateMachine):
         for one in self.site.snapshots("production")[-1:]:
             if one.status == "available":
                 self.site.world.rds(PRODUCTION, OTHER).delete_db_snapshot(DBSnapshotIdentifier=one.identifier)
+
+    @rule(which=st.integers(0, 9), hours=st.sampled_from([1, 5, 100]))
+    def somebody_restores(self, which: int, hours: int) -> None:
+        """From any good copy, newest or about to be pruned, which is held for so long."""
+        good = [one for one in self.site.snapshots("vault") if one.is_good]
+        if good:
+            one, until = good[which % len(good)], self.site.world.now + timedelta(hours=hours)
+            tag = {"Key": hold_key(f"{RECOVERY}:{OTHER}:restored-{which}"), "Value": hold_until(until)}
+            self.site.world.rds(VAULT, OTHER).add_tags_to_resource(ResourceName=one.arn, Tags=[tag])
+            values = [
+                value for key, value in {**one.tags, tag["Key"]: tag["Value"]}.items() if key.startswith(HELD_TAG)
+            ]
+            self.held[one.arn] = datetime.fromisoformat(max(values))
+
+    @invariant()
+    def what_is_restored_from_stays(self) -> None:
+        there = {one.arn for one in self.site.snapshots("vault") if one.is_good}
+        now = self.site.world.now
+        assert {arn for arn, until in self.held.items() if until > now} <= there
+        self.held = {arn: until for arn, until in self.held.items() if until > now}
 
     @invariant()
     def the_newest_good_copy_stays(self) -> None:

@@ -6,8 +6,9 @@ of each snapshot. So a run may end at any call, come twice or come late, and the
 *Production's* function (``production_handler``) takes a snapshot of every chosen database, or uses its automated ones;
 makes of it one that can be shared, in the vault's region, encrypted with a key that lets the vault in; shares it; and
 deletes what is not needed any more. *The vault's* (``vault_handler``) copies what is shared with it, with the vault's
-own key and the tags that AWS leaves behind, and deletes what is older than what it keeps. It has a role of production
-with which it may only read, and mark a snapshot as being copied; production has no role of the vault's.
+own key and the tags that AWS leaves behind, and deletes what is older than what it keeps, unless somebody who restores
+from it holds it by a tag. It has a role of production with which it may only read, and mark a snapshot as being copied;
+production has no role of the vault's.
 
 Settings come from the environment; see ``Settings``. Uses nothing but the standard library and boto3. Within a deployed
 function the package lies at the top, so that its modules import each other relatively.
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .deciding import by_database, is_ours, newest, to_prune
+from .holds import hold_key, hold_until, is_held
 from .production import ProductionRun
 from .reporting import METRIC_NAMESPACE
 from .selection import Coverage, Selection, coverage
@@ -28,6 +30,7 @@ from .snapshots import (
     CLUSTER,
     COPY_TAG,
     DB,
+    HELD_TAG,
     VAULT_TAG,
     Database,
     Snapshot,
@@ -43,6 +46,7 @@ __all__ = [
     "CLUSTER",
     "COPY_TAG",
     "DB",
+    "HELD_TAG",
     "METRIC_NAMESPACE",
     "TAKE_DOWN",
     "VAULT_TAG",
@@ -56,6 +60,9 @@ __all__ = [
     "by_database",
     "coverage",
     "databases_in",
+    "hold_key",
+    "hold_until",
+    "is_held",
     "is_ours",
     "newest",
     "production_handler",

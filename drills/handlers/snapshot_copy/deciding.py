@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from .holds import is_held
 from .settings import Settings
 from .snapshots import COPY_TAG, STAGE_TAG, VAULT_TAG, DatabaseKey, Snapshot, Stage
 
@@ -76,18 +77,19 @@ def next_to_copy(sources: Iterable[Snapshot], copies: Sequence[Snapshot]) -> Sna
 # --- Pruning ---------------------------------------------------------------------------------------------------------
 
 
-def to_prune(snapshots: Iterable[Snapshot], keep: int) -> list[Snapshot]:
-    """Those that ``keep`` newer good ones make needless; never the newest good one.
+def to_prune(snapshots: Iterable[Snapshot], keep: int, now: datetime) -> list[Snapshot]:
+    """Those that ``keep`` newer good ones make needless; never the newest good one, nor one that is held.
 
-    What has failed or is under way is no good copy and makes nothing needless, nor is it pruned here.
+    What has failed or is under way is no good copy and makes nothing needless, nor is it pruned here. What is held
+    stays beside the newest and not in place of one of them.
     """
     good = sorted((one for one in snapshots if one.is_good), key=lambda one: one.age_key, reverse=True)
-    return good[max(1, keep) :]
+    return [one for one in good[max(1, keep) :] if not is_held(one, now)]
 
 
-def offered_too_long(offered: Iterable[Snapshot], keep: int) -> list[Snapshot]:
+def offered_too_long(offered: Iterable[Snapshot], keep: int, now: datetime) -> list[Snapshot]:
     """As ``to_prune``, but that the last that the vault is copying stay until it has: deleting one ends its copy."""
-    pruned = to_prune(offered, keep)
+    pruned = to_prune(offered, keep, now)
     being_copied = [one for one in pruned if one.tags.get(VAULT_TAG) == "copying"]
     return [one for one in pruned if one not in being_copied[:MOST_BEING_COPIED]]
 

@@ -22,12 +22,15 @@ from .snapshots import (
     Snapshot,
     Stage,
     Words,
+    is_hold,
     pages,
     snapshot_of,
 )
 
 MOST_TAGS = 50
 """Source: RDS user guide, Tagging Amazon RDS resources."""
+MOST_HOLDS = 3
+"""How many restores at once there is always room for, to hold a copy by a tag of their own."""
 
 
 def name_for(run: Run, source: str, at: datetime, ending: str = "") -> str:
@@ -44,9 +47,9 @@ def tags_for(
     theirs = {
         key: value
         for key, value in sorted(from_tags.items())
-        if not key.startswith(RESERVED) and key not in OWN_TAGS and key not in ours
+        if not key.startswith(RESERVED) and key not in (*OWN_TAGS, *ours) and not is_hold(key)
     }
-    room = MOST_TAGS - len(ours) - 1
+    room = MOST_TAGS - len(ours) - 1 - MOST_HOLDS
     if len(theirs) > room:
         run.told.problems.append(f"{database}: {', '.join(list(theirs)[room:])} have no room among its copy's tags")
     return {**dict(list(theirs.items())[:room]), **ours}

@@ -12,9 +12,10 @@ from typing import Any
 from .clients import own_client
 from .copying import copy, may_copy
 from .deciding import by_database, is_ours, newest, next_to_copy, offered_too_long, taken_in_vain
+from .holds import unreadable_holds
 from .making import name_for, tags_for
 from .option_groups import delete_groups
-from .pruning import delete, delete_all, delete_failed
+from .pruning import delete, delete_all, delete_failed, prune
 from .reporting import tell
 from .run import Run
 from .selection import coverage
@@ -126,8 +127,9 @@ class ProductionRun(Run):
         self.for_each(
             taken_in_vain(taken, shared), lambda one: delete(self, self.here, one, "a later one is or will be shared")
         )
-        needless = offered_too_long(shared, self._keep)
-        self.for_each(needless, lambda one: delete(self, self.there, one, f"{self._keep} newer ones are shared"))
+        needless = offered_too_long(shared, self._keep, self.now)
+        self.for_each(needless, lambda one: prune(self, self.there, one, f"{self._keep} newer ones are shared"))
+        self.told.problems += [problem for one in shared for problem in unreadable_holds(one)]
 
     def _see_off(self, key: DatabaseKey) -> None:
         """A database that is gone or is not chosen any more: what was taken of it last is still shared."""

@@ -7,9 +7,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from .deciding import is_ours
+from .holds import is_held
 from .reporting import said
 from .run import Run
-from .snapshots import Snapshot, snapshots_in
+from .snapshots import Snapshot, snapshot_again, snapshots_in
 
 
 def delete(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
@@ -24,6 +25,13 @@ def delete(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
     else:
         run.room(rds).gives(snapshot.words)
         run.told.done.append(f"deleting {snapshot.arn}: {why}")
+
+
+def prune(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
+    """Delete what newer ones make needless, unless somebody has begun to hold it since it was looked at."""
+    there = snapshot_again(rds, snapshot)
+    if there is not None and not is_held(there, run.now):
+        delete(run, rds, there, why)
 
 
 def delete_failed(run: Run, rds: Any, snapshot: Snapshot) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from botocore.exceptions import ClientError
+
 UNDER_WAY = frozenset({"pending", "creating", "copying"})
 COPY_TAG = "drills:copy"
 """Whose a snapshot is: the name of the copy."""
@@ -18,6 +20,8 @@ SNAPSHOT_TAG = "drills:snapshot"
 AS_OF_TAG = "drills:as-of"
 VAULT_TAG = "drills:vault"
 """Of a shared snapshot: whether the vault is ``copying`` it or has ``copied`` it; of the vault's: who may read it."""
+HELD_TAG = "drills:held-until"
+"""Of the vault's: that it is restored from, and until when it is not to be pruned; see ``holds``."""
 OWN_TAGS = (COPY_TAG, STAGE_TAG, DATABASE_TAG, SNAPSHOT_TAG, AS_OF_TAG, VAULT_TAG)
 RESERVED = "aws:"
 Stage = Literal["taken", "shared", "kept"]
@@ -143,6 +147,10 @@ def tags_of(described: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag.get("Value", "") for tag in described.get("TagList", ())}
 
 
+def is_hold(key: str) -> bool:
+    return key == HELD_TAG or key.startswith(f"{HELD_TAG}:")
+
+
 def databases_in(rds: Any) -> list[Database]:
     """Every instance that is no member of a cluster, and every cluster, by name."""
     found = [
@@ -206,6 +214,17 @@ def snapshot_of(words: Words, one: Mapping[str, Any]) -> Snapshot:
         one.get("SourceDBSnapshotIdentifier") or one.get("SourceDBClusterSnapshotArn") or tags.get(SNAPSHOT_TAG),
         tags,
     )
+
+
+def snapshot_again(rds: Any, one: Snapshot) -> Snapshot | None:
+    """As it is by now; None where it is gone. Raises ClientError."""
+    try:
+        found = list(pages(rds, one.words.describe, f"{one.words.member}s", **{one.words.identifier: one.identifier}))
+    except ClientError as error:
+        if "NotFound" not in error.response["Error"]["Code"]:
+            raise
+        return None
+    return next((snapshot_of(one.words, there) for there in found), None)
 
 
 def pages(rds: Any, operation: str, member: str, **asked: Any) -> Iterator[Mapping[str, Any]]:

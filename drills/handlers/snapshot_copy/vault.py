@@ -11,9 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .clients import own_client, reader
 from .copying import copy, may_copy
 from .deciding import by_database, is_ours, newest, next_to_copy, to_prune
+from .holds import unreadable_holds
 from .making import name_for, tags_for
 from .option_groups import delete_groups
-from .pruning import delete, delete_all, delete_failed
+from .pruning import delete_all, delete_failed, prune
 from .reporting import said, tell
 from .run import Run
 from .selection import coverage
@@ -39,8 +40,9 @@ class VaultRun(Run):
         kept = [one for group in self.copies.values() for one in group]
         self.for_each([one for one in kept if one.is_good], self._let_read)
         keep = self.settings.vault_keep
-        needless = [one for group in self.copies.values() for one in to_prune(group, keep)]
-        self.for_each(needless, lambda one: delete(self, self.rds, one, f"{keep} newer ones are kept"))
+        needless = [one for group in self.copies.values() for one in to_prune(group, keep, self.now)]
+        self.for_each(needless, lambda one: prune(self, self.rds, one, f"{keep} newer ones are kept"))
+        self.told.problems += [problem for one in kept for problem in unreadable_holds(one)]
         self._tell_ages()
         return tell(self.settings, self.told, "vault")
 

@@ -17,6 +17,7 @@ from drills.evidence import Evidence
 from drills.findings import crashed
 from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
 from drills.plugins import lacking, load_protection
+from drills.protections import Hold
 from drills.scenario import Scenario
 from drills.workload import StoreWorkload
 from drills.world_site import Calls, Stopwatch, WorldSite
@@ -79,25 +80,59 @@ class Recovery:
         self.calls = calls
         self.progress = progress
         self.respond = respond_from(self.site, scenario)
+        self.to_come = [
+            use
+            for use in self.site.store.protections
+            if not before.get(use.name, NOTHING_BEFORE).ended and not self._lacking(use)
+        ]
 
-    def attempt_all(self, paths: Literal["all", "preferred"]) -> None:
-        """Try the protections in the estate's order; with ``preferred`` only until one has been cut over."""
+    def attempt_all(self, paths: Literal["all", "preferred"], hold: Callable[[], None]) -> None:
+        """Try the protections in the estate's order; with ``preferred`` only until one has been cut over.
+
+        ``hold`` is called right before each attempt.
+        """
         done = False
         for use in self.site.store.protections:
             before = self.before.get(use.name, NOTHING_BEFORE)
             if before.ended:
                 done |= before.cut_over
                 continue
-            self.site.attempting(use.name)
-            if lacking(use.name, self.site.capabilities, to_go_back=self.scenario.mangles_data):
-                pass
-            elif done and paths == "preferred":
+            if self._lacking(use):
+                continue
+            if done and paths == "preferred":
+                self.site.attempting(use.name)
                 self.site.note(
                     "skipped", reason="an earlier path was cut over and only the preferred one was asked for"
                 )
             else:
+                hold()
+                self.to_come.remove(use)
+                self.site.attempting(use.name)
                 done |= self._attempt(use, before)
             self.site.attempting(None)
+        self.to_come.clear()
+
+    def hold(self) -> None:
+        """Hold what the paths that have not had their turn would restore from.
+
+        Paths are tried one after the other and stand for paths that all begin at the decision: what is pruned while
+        they wait for their turn, they would have had.
+        """
+        before = self._go_back_before()
+        for use in self.to_come:
+            hold: Hold | None = getattr(load_protection(use.name), "hold", None)
+            if hold is not None:
+                try:
+                    hold(self.site, use.options, before, self.respond, self._name(use))
+                except Exception as error:  # noqa: BLE001 - whatever breaks on a path, its turn tells.
+                    self.site.note("hold.refused", warning=_first_line(error))
+
+    def _lacking(self, use: ProtectionUse) -> bool:
+        return bool(lacking(use.name, self.site.capabilities, to_go_back=self.scenario.mangles_data))
+
+    def _go_back_before(self) -> datetime | None:
+        """Only what is from before this moment will do; None where nothing was mangled."""
+        return self.site.failed_at() if self.scenario.mangles_data else None
 
     def _attempt(self, use: ProtectionUse, before: Before) -> bool:
         """One recovery path from finding a point to the cut-over; whether it got that far."""
@@ -110,7 +145,7 @@ class Recovery:
             point = self._find_point(use)
             if point is None:
                 return False
-            at = self._restore(use, point, before.again)
+            at = self._restore(use, point)
             self._reconfigure(at, point)
             self._verify(at)
             with self._phase("cut_over"):
@@ -154,7 +189,7 @@ class Recovery:
             self.site.note("phase", phase=phase, began=_iso(began), ended=_iso(stopwatch.now()))
 
     def _find_point(self, use: ProtectionUse) -> RecoveryPoint | None:
-        before = self.site.failed_at() if self.scenario.mangles_data else None
+        before = self._go_back_before()
         with self._phase("find_point"):
             try:
                 points = load_protection(use.name).recovery_points(self.site, use.options, before)
@@ -179,16 +214,18 @@ class Recovery:
         )
         return point
 
-    def _restore(self, use: ProtectionUse, point: RecoveryPoint, again: int) -> Location:
-        # What was deleted is not always free to be made again at once: another try takes another name.
-        suffix = f"from-{use.name.replace('_', '-')}{f'-{again + 1}' if again else ''}"
+    def _restore(self, use: ProtectionUse, point: RecoveryPoint) -> Location:
         with self._phase("restore"):
-            name = self.workload.kind.physical_name(
-                self.site.name(suffix),
-                self.site.account_id(self.respond.role),
-                self.respond.region,
-            )
-            return load_protection(use.name).restore(self.site, use.options, point, self.respond, name)
+            return load_protection(use.name).restore(self.site, use.options, point, self.respond, self._name(use))
+
+    def _name(self, use: ProtectionUse) -> str:
+        """What is restored by this path is called."""
+        # What was deleted is not always free to be made again at once: another try takes another name.
+        again = self.before.get(use.name, NOTHING_BEFORE).again
+        suffix = f"from-{use.name.replace('_', '-')}{f'-{again + 1}' if again else ''}"
+        return self.workload.kind.physical_name(
+            self.site.name(suffix), self.site.account_id(self.respond.role), self.respond.region
+        )
 
     def _reconfigure(self, at: Location, point: RecoveryPoint) -> None:
         """Make it usable: settings put back, erasures made since the point replayed, what has expired removed.
@@ -228,6 +265,17 @@ class Recovery:
 
     def _check(self, finding: Finding) -> None:
         self.site.note("check", finding=finding_as_json(finding))
+
+
+def attempt_each(recoveries: Sequence[Recovery], paths: Literal["all", "preferred"]) -> None:
+    """One store after the other; what any of them has still to be restored from is held before each attempt."""
+
+    def hold() -> None:
+        for one in recoveries:
+            one.hold()
+
+    for one in recoveries:
+        one.attempt_all(paths, hold)
 
 
 def finding_as_json(finding: Finding) -> Mapping[str, JSON]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import drills
 from drills.asked import Paths
-from drills.attempts import Before, Recovery, finding_as_json
+from drills.attempts import Before, Recovery, attempt_each, finding_as_json
 from drills.deleters import DELETED_STORES
 from drills.drill_plan import ORDINALS, SIMULATED_START, Plan, ScenarioUse, record_counts
 from drills.errors import UsageError
@@ -258,19 +258,21 @@ class ScenarioRun:
 
     def recover(self, before: Mapping[str, Mapping[str, Before]] | None = None) -> None:
         """Try every path of every store. ``before``: what became of those that were tried already, by store."""
-        for workload in self.workloads:
-            store = workload.site.store.name
+        each = [
             Recovery(
                 workload,
                 self.use.scenario,
                 self.use.label,
                 decided=self.decided,
-                settings=self.settings[store],
+                settings=self.settings[workload.site.store.name],
                 evidence=self.evidence,
                 calls=self.calls,
                 progress=self.progress,
-                before=(before or {}).get(store, {}),
-            ).attempt_all(self.plan.paths)
+                before=(before or {}).get(workload.site.store.name, {}),
+            )
+            for workload in self.workloads
+        ]
+        attempt_each(each, self.plan.paths)
 
     def tell_remarks(self) -> None:
         """What the history must tell of the world and was not told yet."""

@@ -45,6 +45,8 @@ CLUES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("s3control", "CreateJob"): ("Description",),
 }
 """Parameters by which that is found whose name only the answer would have told."""
+TAGGING = frozenset({("rds", "AddTagsToResource"), ("rds", "RemoveTagsFromResource")})
+"""What holds a recovery point while it is restored from: it changes nothing that would have to be put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +321,8 @@ def _enter(told: Told, open_calls: dict[int, Intention], entry: Mapping[str, Any
         )
         for there in intention.makes:
             told.first.setdefault(there, intention.at)
-        told.touched.update(dict.fromkeys((*intention.makes, *intention.changes), intention.at))
+        if (intention.service, intention.operation) not in TAGGING:
+            told.touched.update(dict.fromkeys((*intention.makes, *intention.changes), intention.at))
         role = told.header.role_of(intention.account)
         if role is not None:
             told.calls[role, intention.service, intention.operation] += 1

@@ -197,7 +197,7 @@ def restore(own: OwnEstate, chosen: Chosen, *, read_back: bool) -> Restored:
             "before repeating."
         ) from error
     findings: list[Finding] = []
-    notes = [line for kind, data in site.noted if (line := _counts(kind, data))]
+    notes = [line for kind, data in site.noted if (line := str(data.get("warning", "")) or _counts(kind, data))]
     if read_back:
         findings += _checked("records", site, lambda: [_counted(own, site, at, chosen.way_back)])
     else:

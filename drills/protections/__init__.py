@@ -25,12 +25,25 @@ class Resource:
     region: str
 
 
+class Hold(Protocol):
+    """Keeps the newest recovery point that will do from being pruned, for the restore that is to be called ``name`` at
+    ``to``, until it has ended or for some days.
+
+    ``before`` as for ``recovery_points``. Safe to repeat; raises as a restore does.
+    """
+
+    def __call__(
+        self, site: Site, options: Mapping[str, JSON], before: datetime | None, to: Place, name: str
+    ) -> None: ...
+
+
 class Protection(Protocol):
     """One mechanism that makes recovery points of a store and restores from them.
 
     ``options`` are the protection's own keys of the estate file, checked by ``check`` before a drill starts.
     Calls that AWS refuses or that reach nobody raise botocore's exceptions or PointUnreachable; the engine turns them
-    into findings.
+    into findings. One whose recovery points are pruned by what goes on after the failure has ``hold`` besides, a Hold,
+    and holds what it restores from.
     """
 
     name: str

@@ -21,6 +21,7 @@ from drills.handlers.snapshot_copy import CLUSTER, DB, VAULT_TAG, Snapshot, Word
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import DRILL_TAG, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
+from drills.protections.rds_holding import SHARED_SECONDS, Hold, held
 from drills.protections.rds_restoring import RESTORE_SECONDS, from_snapshot, restored
 from drills.protections.schedule import Schedule
 from drills.site import Site
@@ -40,8 +41,6 @@ from drills.stores.rds_instances import is_aurora, tag_list
 from drills.stores.rds_making import make_key
 
 FIRST_COPY_SECONDS = 7 * 86_400.0
-SHARED_SECONDS = 7_200.0
-"""A function runs every hour at the least."""
 EVERY_SECONDS = 60.0
 
 
@@ -117,10 +116,15 @@ class SnapshotCopyProtection:
             if before is None or one.age_key[0] < before
         ]
 
+    def hold(self, site: Site, options: Mapping[str, JSON], before: datetime | None, to: Place, name: str) -> None:
+        point = next(iter(self.recovery_points(site, options, before)), None)
+        if point is not None:
+            Hold.of(site, point, Location(to.role, site.account_id(to.role), to.region, name)).put()
+
     def restore(self, site: Site, options: Mapping[str, JSON], point: RecoveryPoint, to: Place, name: str) -> Location:
         at = Location(to.role, site.account_id(to.role), to.region, name)
         words = CLUSTER if is_aurora(site) else DB
-        with _within_reach(site, at, words, point) as snapshot:
+        with held(site, point, at), _within_reach(site, at, words, point) as snapshot:
             return restored(site, at, from_snapshot(site, at, snapshot))
 
 

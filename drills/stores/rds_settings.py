@@ -186,7 +186,10 @@ def _put_parameters(database: _Database, setting: JSON) -> None:
 
 
 def _options(database: _Database) -> JSON:
-    """The options of its option group by name; PostgreSQL has few. Only a restore can give it another group."""
+    """The options of its option group by name: none, of PostgreSQL, which has none on AWS.
+
+    Source: RDS user guide, Working with option groups: the engines that have options.
+    """
     found: dict[str, JSON] = {}
     for membership in database.found.get("OptionGroupMemberships", []):
         groups = database.rds.describe_option_groups(OptionGroupName=membership["OptionGroupName"])

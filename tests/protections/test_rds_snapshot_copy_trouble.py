@@ -109,6 +109,26 @@ def test_taken_down_nothing_is_left(copied: WorldSite) -> None:
             assert session.client("lambda").list_functions()["Functions"] == []
 
 
+def test_an_option_group_of_its_own_has_no_options_and_is_not_missed(tmp_path: Path) -> None:
+    with database_site(tmp_path / "drill") as site:
+        workload = filled(site, 5)
+        rds = plain_client(site, workload.at)
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=workload.at.name)["DBInstances"]
+        major = found["EngineVersion"].partition(".")[0]
+        rds.create_option_group(
+            OptionGroupName="ours", EngineName="postgres", MajorEngineVersion=major, OptionGroupDescription="of ours"
+        )
+        rds.modify_db_instance(DBInstanceIdentifier=workload.at.name, OptionGroupName="ours", ApplyImmediately=True)
+        site.clock.sleep(600)
+        protection.set_up(site, OPTIONS)
+        settings = kind.settings(site, workload.at)
+        point = protection.recovery_points(site, OPTIONS, None)[0]
+        at = protection.restore(site, OPTIONS, point, AWAY, kind.physical_name(site.name("x"), RECOVERY, AWAY.region))
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=workload.at.name)["DBInstances"]
+        assert [one["OptionGroupName"] for one in found["OptionGroupMemberships"]] == ["ours"]
+        assert kind.settings(site, at)["options"] == settings["options"] == {}
+
+
 def test_what_is_not_encrypted_stays_so(tmp_path: Path) -> None:
     with database_site(tmp_path / "drill", DATABASE + UNENCRYPTED) as site:
         workload = filled(site, 5)

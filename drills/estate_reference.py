@@ -138,8 +138,9 @@ account's region, 5m |
 account's region, 5m |
 | `rds_snapshot_copy` | `interval` between two snapshots; `take`: `own` or `automated` ones; `tags` that a database \
 must have; `exclude_names`, `exclude_tags`, `names`: patterns; `production_keep` and `vault_keep`: how many stay on \
-either side, of the vault's enough for noticing a failure and restoring, as a copy that is deleted meanwhile is \
-lost; `objective`: how old the newest copy may be before alarm and health complain; `every_minutes` either \
+either side, of the vault's enough for noticing a failure, as one that is restored from is held until that has ended, \
+by a tag `drills:held-until:…` with a moment that people may set too; `objective`: how old the newest copy may be \
+before alarm and health complain; `every_minutes` either \
 function runs; `production_key`, `vault_key`, `shareable_keys`: ARNs of keys; `option_groups`: the vault's by the \
 database's; `copies_at_once`; `manual_snapshots`: how many of each kind either account may have in a region; \
 `alarm_topics` by side | 1h, own, none, none, none, all; 2, 7; 1d; 15; keys of its own; none; 20; 100; none |

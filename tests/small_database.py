@@ -85,8 +85,7 @@ STORE = """
     objectives: {rto: 4h, rpo: 2h}
     production: {size_gb: 100, items: 10_000_000}
 """
-COPY = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5, vault_keep: 40}}"
-"""Kept for as long as paths take that are tried one after the other: what is pruned meanwhile cannot be copied."""
+COPY = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5}}"
 
 
 def store(engine: str, protections: Sequence[str]) -> str:

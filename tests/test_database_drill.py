@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from drills.history import read_history
 from drills.model import Report
 from drills.simulator import SimulatedAWS
 from drills.simulator.postgres.engine import PostgresEngine
@@ -59,6 +60,21 @@ def test_a_sound_estate_passes(tmp_path: Path, scenario: str) -> None:
         assert [each.protection for each in one.attempts if each.endpoint is not None] == [
             each.protection for each in one.attempts if each.verdict == "pass"
         ]
+
+
+def test_a_path_has_what_was_there_at_the_decision_when_its_turn_comes(tmp_path: Path) -> None:
+    """Production goes on and the vault prunes, while the paths before it take hours."""
+    few = "{rds_snapshot_copy: {interval: 15m, every_minutes: 5, vault_keep: 3}}"
+    paths = ["rds_automated_backup", "{rds_snapshot: {every: 1h}}", few]
+    report, folder = drill(tmp_path, "bulk_erase", text=text(store("postgres", paths)))
+    assert report.verdict == "pass", failed(report)
+    assert proved(report) == {"payments": frozenset({BACKUP, SNAPSHOT, COPY})}
+    held = [event for event in read_history(folder) if event.kind == "point.held"]
+    # Before each of the attempts, the last of which holds for itself as well.
+    assert [event.data.get("protection") for event in held] == [None, None, None, COPY]
+    # One that was on its way to the vault at the decision may have come since.
+    (point,) = [event for event in read_history(folder) if event.kind == "point" and event.data["protection"] == COPY]
+    assert held[-1].text("snapshot") == held[-2].text("snapshot") == point.mapping("point")["handle"]["snapshot_arn"]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

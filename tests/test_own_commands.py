@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from drills import protecting, restoring
 from drills.cli import cli
 from drills.errors import ProtectionError, UsageError
 from drills.own_estate import OwnEstate, kind_of
+from drills.protections import dynamodb_pitr
 from drills.restoring import Asked
 from drills.stream_copy import refill
 from tests.own_ground import ALL, PRODUCTION, RECOVERY, TABLE, VAULT, Ground, item, own_ground
@@ -234,6 +236,18 @@ def test_the_state_as_of_the_second_asked_for(protected: Ground) -> None:
     found = set(protected.items(done.at.name))
     assert "G-500" in found
     assert "G-501" not in found
+
+
+def test_what_a_restore_had_to_do_without_is_told(protected: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = dynamodb_pitr.protection.restore
+
+    def without_a_hold(site: Any, *what: Any) -> Any:
+        site.note("hold.refused", warning="hold on it: the vault is out of reach")
+        return really(site, *what)
+
+    monkeypatch.setattr(dynamodb_pitr.protection, "restore", without_a_hold)
+    done = restored(protected.own(), protection="dynamodb_pitr")
+    assert "hold on it: the vault is out of reach" in done.notes
 
 
 def test_production_is_closed_and_the_vault_brings_it_back(protected: Ground) -> None:

@@ -230,6 +230,9 @@ def test_the_record_tells_what_an_attempt_made_and_what_it_changed(tmp_path: Pat
         for name in (NAME, "restored"):
             change = ("dynamodb", "UpdateTable")
             record.intend(change, {}, production.id, production.region, changes=[resource(name)])
+        # A hold on what it restores from is no change that would have to be put back.
+        snapshot = ("DB snapshot", production.id, production.region, "copied")
+        record.intend(("rds", "AddTagsToResource"), {}, production.id, production.region, changes=[Resource(*snapshot)])
     told = read_intentions(tmp_path)
     assert [there.name for there in told.made_since(moment).made] == ["restored"]
     assert [name for one in told.made_since(moment).uncertain for *_, name in one.makes] == ["perhaps"]

@@ -112,6 +112,19 @@ def test_a_point_that_was_pruned_since_it_was_chosen_is_told_before_anything_is_
 
 
 @pytest.mark.parametrize("copied", ["instance"], indirect=True)
+def test_nothing_is_held_that_the_drills_functions_did_not_make(copied: StoreWorkload) -> None:
+    site: Any = copied.site
+    point = oldest(site)
+    rds: Any = aws(site).session(VAULT).client("rds", region_name="eu-central-1")
+    theirs = f"{point.id}-by-hand"
+    rds.copy_db_snapshot(SourceDBSnapshotIdentifier=point.id, TargetDBSnapshotIdentifier=theirs)
+    arn = str(point.handle["snapshot_arn"]) + "-by-hand"
+    with pytest.raises(ProtectionError, match="no record of making"):
+        Hold(site, point.region, arn, "restored").put()
+    assert holds(site) == {}
+
+
+@pytest.mark.parametrize("copied", ["instance"], indirect=True)
 def test_where_the_vault_cannot_be_reached_it_is_restored_without_and_that_is_told(
     copied: StoreWorkload, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,13 @@ def test_a_drill_with_exactly_its_permissions_passes_and_leaves_nothing(
     # An instance of this class alone costs so much an hour, by the list of prices.
     assert stage.planned.cost.usd > 0.065 * stage.planned.seconds / 3600
     assert "MasterUserPassword" not in said
+    if "rds_snapshot_copy" in passing:
+        assert '"kind":"point.held"' in said
+        assert "hold.refused" not in said
+        vault = stage.planned.permissions()["vault"]["Statement"]
+        named = [one["Resource"] for one in vault if "rds:RemoveTagsFromResource" in one["Action"]]
+        assert named
+        assert all(":drill-" in name and "snapshot:" in name for resources in named for name in resources)
 
 
 @SOAK

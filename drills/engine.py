@@ -28,6 +28,7 @@ from drills.findings import crashed
 from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident
+from drills.lead_up import PACE, Waited, going_on_writing
 from drills.model import JSON, DrillInfo, Estate, Finding, Location, Store
 from drills.plugins import lacking, load_protection, load_store_kind, store_lacking
 from drills.premises import failure_finding, unchanged_finding, workload_finding
@@ -342,9 +343,7 @@ class ScenarioRun:
         self._note("workload.started")
         write_for(self.workloads, minutes * 60, self.world.clock)
         for workload in self.workloads:
-            self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent))
             self._premise(workload, "unchanged", self._unchanged)
-            self._note_unlisted(workload)
             for use in workload.site.store.protections:
                 if not self._lacking(use.name):
                     self._health(workload, use.name, use.options)
@@ -392,8 +391,10 @@ class ScenarioRun:
         scenario = self.use.scenario
         self.progress(f"{self.use.label}: failing")
         incident = EngineIncident(self.plan.estate, self.world, self.workloads, self.use.variant)
-        if scenario.lead_up is not None:
-            scenario.lead_up(incident)
+        waited = self._lead_up(incident)
+        for workload in self.workloads:
+            self._premise(workload, "workload", lambda one: workload_finding(one.site.store.name, one.sent, waited))
+            self._note_unlisted(workload)
         failed_at = self.world.clock.now()
         for workload in self.workloads:
             workload.site.failure_began(failed_at)
@@ -417,6 +418,17 @@ class ScenarioRun:
         self.world.clock.sleep(max(0.0, (decided - self.world.clock.now()).total_seconds()))
         self.decided = self.world.clock.now()
         self.history.append("decided", self.decided, scenario=self.use.label)
+
+    def _lead_up(self, incident: EngineIncident) -> Waited | None:
+        """Wait until the failure can begin; how long that was, None for no time."""
+        if self.use.scenario.lead_up is None:
+            return None
+        with going_on_writing(self.workloads, self.world, PACE[self.plan.drill.grade]) as waited:
+            self.use.scenario.lead_up(incident)
+        if not waited.seconds:
+            return None
+        self._note("failure.waited", seconds=waited.seconds, pace=waited.pace, writes=dict(waited.sent))
+        return waited
 
     def _stop_writing(self) -> None:
         for workload in self.workloads:

@@ -10,16 +10,19 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from drills.durations import written
 from drills.findings import setting_findings
+from drills.lead_up import Waited
 from drills.model import JSON, Finding
 from drills.workload import Sent, StoreWorkload
 
 
-def workload_finding(store: str, sent: Sent) -> Finding:
+def workload_finding(store: str, sent: Sent, waited: Waited | None = None) -> Finding:
     """Whether most of what the workload sent was acknowledged. Without acknowledged writes no loss can be measured.
 
     Writes of a kind that is not allowed at all are never among those that are lost: what they would tell is missing.
     """
+    meanwhile = "" if waited is None else f"; {_meanwhile(waited, waited.sent[store])}"
     proves = 2 * sent.acknowledged >= sent.due and not sent.forbidden
     return Finding(
         check="workload",
@@ -27,9 +30,15 @@ def workload_finding(store: str, sent: Sent) -> Finding:
         subject=store,
         expected="at least half of the writes acknowledged",
         observed=f"{sent.acknowledged:,} of {sent.due:,} acknowledged, {sent.rejected:,} rejected, "
-        f"{sent.unanswered:,} without an answer" + (f"; not allowed: {sent.forbidden}" if sent.forbidden else ""),
+        f"{sent.unanswered:,} without an answer{meanwhile}"
+        + (f"; not allowed: {sent.forbidden}" if sent.forbidden else ""),
         records_covered=sent.due,
     )
+
+
+def _meanwhile(waited: Waited, sent: int) -> str:
+    slowed = "" if waited.pace == 1 else f", at {waited.pace:.0%} of the pace"
+    return f"{sent:,} of them in the {written(waited.seconds)} that the failure waited to begin{slowed}"
 
 
 def failure_finding(workload: StoreWorkload, damaged: int) -> Finding:

@@ -59,7 +59,8 @@ class Scenario:
     the failure began; otherwise the newest state will do. ``writes_continue``: the workload goes on until the failure
     is detected. ``variants`` name the ways the failure can happen, each with one line; the first is the default,
     and ``drills run name:variant`` picks another. ``lead_up`` is what must have happened before the failure can begin:
-    it takes nothing from anybody, and no time that it needs is counted.
+    it takes nothing from anybody, no time that it needs is counted, and the workload writes on for as long as it waits
+    (see drills.lead_up for its pace).
     """
 
     summary: str

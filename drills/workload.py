@@ -86,6 +86,11 @@ class StoreWorkload:
         count = int(self.site.store.workload.writes_per_minute * seconds / 60)
         return [self._rng.uniform(0, seconds) for _ in range(count)]
 
+    def gap_seconds(self, pace: float) -> float | None:
+        """How long until the next write arrives at this part of the rate, at random; None for never."""
+        per_second = self.site.store.workload.writes_per_minute * pace / 60
+        return self._rng.expovariate(per_second) if per_second > 0 else None
+
     def write_once(self) -> None:
         """Send one write, drawn from the mix, and enter what became of it into the ledger.
 

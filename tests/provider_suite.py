@@ -81,6 +81,15 @@ class ProviderSuite:
         assert ticks == [60, 120, 180]
         assert (world.clock.now() - begun).total_seconds() == 600
 
+    def test_what_is_to_be_done_later_is_done_once_while_the_clock_is_waited_by(self, world: World) -> None:
+        begun = world.clock.now()
+        done: list[float] = []
+        world.later(90, lambda: done.append((world.clock.now() - begun).total_seconds()))
+        assert done == []
+        world.clock.sleep(60)
+        world.clock.sleep(600)
+        assert done == [90]
+
     def test_a_region_that_is_down_answers_nobody(self, world: World, estate: Estate) -> None:
         at = self.table(world, estate)
         elsewhere = world.client("dynamodb", "production", estate.accounts["recovery"].region)

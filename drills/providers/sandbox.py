@@ -241,6 +241,9 @@ class SandboxWorld:
 
         self.clock.call_later(seconds if first_seconds is None else first_seconds, turn)
 
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        self.clock.call_later(seconds, action)
+
     def reckon(self, kind: str, at: Location, size: ProductionSize) -> None:
         """A store has the size that it has."""
 

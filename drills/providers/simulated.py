@@ -97,6 +97,9 @@ class SimulatedWorld:
 
         self._aws.clock.call_later(seconds if first_seconds is None else first_seconds, turn)
 
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._aws.clock.call_later(seconds, action)
+
     def close_account(self, role: AccountRole) -> None:
         self._aws.close_account(self._estate.accounts[role].id)
 

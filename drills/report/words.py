@@ -47,7 +47,9 @@ GLOSSARY: Final[tuple[tuple[str, str], ...]] = (
     (
         "RPO",
         "Recovery point objective, and the loss it is held against: the time from the newest moment up to which every "
-        "acknowledged write survived until the failure, and the number of acknowledged writes that are gone.",
+        "acknowledged write survived until the failure, and the number of acknowledged writes that are gone. Where a "
+        "failure waits before it can begin, as for a snapshot in progress, the application writes on; in a simulated "
+        "drill a twentieth of its writes are sent for so long, and the number is of those.",
     ),
     (
         "Endpoint available, full speed",

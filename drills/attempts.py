@@ -14,7 +14,7 @@ from drills.clock import microseconds
 from drills.cut_over import cut_over
 from drills.errors import PointUnreachable
 from drills.evidence import Evidence
-from drills.findings import crashed
+from drills.findings import crashed, finding_as_json
 from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
 from drills.plugins import lacking, load_protection
 from drills.protections import Hold
@@ -276,11 +276,6 @@ def attempt_each(recoveries: Sequence[Recovery], paths: Literal["all", "preferre
 
     for one in recoveries:
         one.attempt_all(paths, hold)
-
-
-def finding_as_json(finding: Finding) -> Mapping[str, JSON]:
-    """A finding as the history keeps it."""
-    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
 
 
 def _why_none(points: object, before: datetime | None) -> str:

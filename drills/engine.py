@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import drills
 from drills.asked import Paths
-from drills.attempts import Before, Recovery, attempt_each, finding_as_json
+from drills.attempts import Before, Recovery, attempt_each
 from drills.deleters import DELETED_STORES
 from drills.drill_plan import ORDINALS, SIMULATED_START, Plan, ScenarioUse, record_counts
 from drills.errors import UsageError
 from drills.evidence import Evidence
-from drills.findings import crashed
+from drills.findings import crashed, finding_as_json
 from drills.guard import Guard
 from drills.history import Appends, History
 from drills.incident import EngineIncident

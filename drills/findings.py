@@ -195,6 +195,11 @@ def rto_finding(rto_seconds: float, objective_seconds: float, store: str) -> Fin
     )
 
 
+def finding_as_json(finding: Finding) -> Mapping[str, JSON]:
+    """A finding as the history keeps it."""
+    return {name: getattr(finding, name) for name in finding.__dataclass_fields__}
+
+
 def told_finding(event: Event) -> Finding:
     """The finding that an event carries. Raises EvidenceError when it is none."""
     told = event.mapping("finding")

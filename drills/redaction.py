@@ -5,6 +5,7 @@ Source of the forms: IAM user guide, IAM identifiers; Signature Version 4, query
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -51,6 +52,16 @@ _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
 def learn(*secrets: str | None) -> None:
     """A text of a crash never quotes these."""
     _LEARNED.update(_long(secrets))
+
+
+def passwords_in(secret: str | None) -> list[str]:
+    """The passwords in a secret's text, where it is the JSON of names and values."""
+    try:
+        found = json.loads(secret or "")
+    except ValueError:
+        return []
+    pairs = found.items() if isinstance(found, dict) else ()
+    return [value for name, value in pairs if "password" in name and isinstance(value, str)]
 
 
 def _long(secrets: Iterable[str | None]) -> set[str]:

@@ -235,7 +235,8 @@ def _put_in_order(
         expired = kind.purge_expired(site, at)
         if expired:
             notes.append(f"{counted(expired, 'record')} that had expired by now removed")
-        return setting_findings(settings, kind.settings(site, at), site.store.name)
+        told = [Finding(**data["finding"]) for what, data in site.noted if what == "check"]
+        return [*setting_findings(settings, kind.settings(site, at), site.store.name), *told]
 
     return _checked("settings", site, put_back)
 

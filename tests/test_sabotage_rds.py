@@ -80,9 +80,15 @@ FIRST = "(SELECT min(id) FROM payments)"
             "settings.database.roles",
         ),
         (by_sql("REVOKE UPDATE ON payments FROM teller"), "settings.database.grants"),
+        (by_sql("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO readers"), "settings.database.grants"),
+        (by_sql("ALTER DATABASE books SET work_mem = '1MB'"), "settings.database.database_settings"),
+        (by_sql("ALTER ROLE teller PASSWORD 'of somebody else'"), "database.login"),
         (default_parameters, "settings.parameters"),
     ],
-    ids=["line", "row", "numeric", "sequence", "extension", "role", "grant", "parameters"],
+    ids=[
+        *("line", "row", "numeric", "sequence", "extension", "role"),
+        *("grant", "defaults", "setting", "password", "parameters"),
+    ],
 )
 def test_what_a_restored_database_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Site, Location], None], check: str
@@ -91,6 +97,39 @@ def test_what_a_restored_database_lacks(
     report, _ = drill(tmp_path, "bulk_erase", text=text(store("postgres", ["rds_automated_backup"]), minutes=5))
     assert report.verdict == "fail"
     assert check in failed(report)
+
+
+def lost_before_it_is_put_in_order(monkeypatch: pytest.MonkeyPatch, *statements: str) -> None:
+    """Let a restored database lack something that is to be put back."""
+    kind: Any = load_store_kind("rds")
+    whole = kind.reconfigure
+
+    def reconfigure(site: Site, at: Location, settings: Any) -> None:
+        by_sql(*statements)(site, at)
+        whole(site, at, settings)
+
+    monkeypatch.setattr(kind, "reconfigure", reconfigure, raising=False)
+
+
+@pytest.mark.parametrize(("role", "checks"), [("teller", set()), ("auditor", {"database.passwords"})])
+def test_a_role_that_is_made_again_logs_in_or_is_said_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, checks: set[str]
+) -> None:
+    """The application's has a password again, which its secret says; nobody knows that of another."""
+    lost_before_it_is_put_in_order(
+        monkeypatch,
+        f"GRANT {role} TO CURRENT_USER",
+        f"REASSIGN OWNED BY {role} TO CURRENT_USER",
+        f"DROP OWNED BY {role}",
+        f"DROP ROLE {role}",
+    )
+    estate = text(store("postgres", ["rds_automated_backup"]), minutes=5)
+    estate = estate.replace("CREATE ROLE readers;", "CREATE ROLE readers; CREATE ROLE auditor LOGIN;")
+    report, _ = drill(tmp_path, "bulk_erase", text=estate)
+    assert failed(report).keys() == checks
+    assert report.verdict == ("fail" if checks else "pass")
+    (login,) = [one for one in attempt(report, "rds_automated_backup").findings if one.check == "database.login"]
+    assert login.observed.startswith("teller logs in with what the secret rds/")
 
 
 # --- What no record covers -------------------------------------------------------------------------------------------

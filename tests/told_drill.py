@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from drills.attempts import finding_as_json
 from drills.clock import microseconds
 from drills.evidence import Evidence
+from drills.findings import finding_as_json
 from drills.history import History, canonical
 from drills.ledger import Ledger
 from drills.model import JSON, Finding, Observed, Write, WriteKind

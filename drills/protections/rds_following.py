@@ -18,7 +18,7 @@ from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_groups import family_of, put_group
 from drills.stores.rds_making import make_key
-from drills.stores.rds_secret import is_known, keep_secret, read_secret
+from drills.stores.rds_secret import application_in, is_known, keep_secret, read_secret
 from drills.stores.rds_sessions import drop
 from drills.stores.rds_settings import settings_of
 
@@ -84,9 +84,9 @@ def group_there(site: Site, copy: Location) -> str:
 
 
 def share_password(site: Site, copy: Location) -> None:
-    """Keep the database's password beside the copy too: its secret may be out of reach when the copy is needed."""
+    """Keep the database's passwords beside the copy too: its secret may be out of reach when the copy is needed."""
     found = read_secret(site, site.primary())
-    keep_secret(site, copy, found["username"], found["password"])
+    keep_secret(site, copy, found["username"], found["password"], application_in(found))
 
 
 # --- How far it reaches ----------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from drills.providers.capabilities import CAPABILITIES, SAFETY
 from drills.providers.emulators import recognised
 from drills.providers.interface import Call, ModelledDuration
 from drills.providers.real_time import RealTime
-from drills.redaction import Redaction
+from drills.redaction import Redaction, passwords_in
 from drills.sandbox_file import SandboxFile
 from drills.sessions import Sessions
 from drills.stopping import StoppingClock
@@ -201,6 +201,7 @@ class SandboxWorld:
     def _learn_passwords(self, params: Mapping[str, Any], **_: Any) -> None:
         """Those that the drill gives its databases."""
         self._redaction.learn(params.get("MasterUserPassword"), params.get("SecretString"))
+        self._redaction.learn(*passwords_in(params.get("SecretString")))
 
     def _refused(self, role: AccountRole) -> Callable[[dict[str, Any], str, str, str], None]:
         def told(context: dict[str, Any], service: str, operation: str, error: str) -> None:

@@ -90,21 +90,32 @@ SELECT {CLASS_NAME}, concat_ws(' ', s.seqtypid::regtype, 'from', s.seqmin, 'to',
      AND d.deptype IN ('a', 'i')))
 FROM {FROM_CLASS} JOIN pg_sequence s ON s.seqrelid = c.oid WHERE {IN_CLASS}"""
 _ACL = "(SELECT string_agg(x::text, ', ' ORDER BY x::text) FROM unnest({acl}) x)"
+
+
+def _granted(kind: str, acl: str, owner: str) -> str:
+    """What was granted, where it is not what there is without a word: once that is said it is kept for good."""
+    built_in = f"acldefault({kind}, {owner})"
+    said = f"CASE WHEN {acl} @> {built_in} AND {acl} <@ {built_in} THEN NULL ELSE {acl} END"
+    return f"coalesce(': ' || {_ACL.format(acl=said)}, '')"
+
+
+_CLASS_LETTER = """CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END"""
 GRANTS = f"""
 SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || {CLASS_NAME},
-    'owner ' || pg_get_userbyid(c.relowner) || coalesce(': ' || {_ACL.format(acl="c.relacl")}, '')
+    'owner ' || pg_get_userbyid(c.relowner)
+    || {_granted(_CLASS_LETTER, "c.relacl", "c.relowner")}
 FROM {FROM_CLASS} WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND {IN_CLASS}
 UNION ALL SELECT 'column ' || {CLASS_NAME} || '.' || a.attname, {_ACL.format(acl="a.attacl")}
 FROM pg_attribute a JOIN {FROM_CLASS} ON c.oid = a.attrelid WHERE a.attacl IS NOT NULL AND {IN_CLASS}
 UNION ALL SELECT 'schema ' || n.nspname, 'owner ' || pg_get_userbyid(n.nspowner)
-    || coalesce(': ' || {_ACL.format(acl="n.nspacl")}, '')
+    || {_granted("'n'", "n.nspacl", "n.nspowner")}
 FROM pg_namespace n WHERE {OWN_SCHEMA}
 UNION ALL SELECT 'function ' || p.oid::regprocedure, 'owner ' || pg_get_userbyid(p.proowner)
-    || coalesce(': ' || {_ACL.format(acl="p.proacl")}, '')
+    || {_granted("'f'", "p.proacl", "p.proowner")}
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE {OWN_SCHEMA} AND {_not_of_extension("pg_proc", "p.oid")}
 UNION ALL SELECT 'database ' || d.datname, 'owner ' || pg_get_userbyid(d.datdba)
-    || coalesce(': ' || {_ACL.format(acl="d.datacl")}, '')
+    || {_granted("'d'", "d.datacl", "d.datdba")}
 FROM pg_database d WHERE d.datname = current_database()
 UNION ALL SELECT concat_ws(' ', 'default of', pg_get_userbyid(defaclrole), defaclnamespace::regnamespace,
     defaclobjtype),

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from drills.stores.rds_lent import Statement
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -32,6 +34,8 @@ PRIVILEGES: Mapping[str, Mapping[str, str]] = {
     "database": {"C": "CREATE", "T": "TEMPORARY", "c": "CONNECT"},
 }
 """By kind of object, what each letter stands for."""
+BUILT_IN = {"table": "r", "sequence": "s", "schema": "n", "function": "f", "database": "d"}
+"""By kind, the letter by which ``acldefault`` tells what holds without a word; a column has no owner of its own."""
 _NAME = r'"(?:[^"]|"")*"'
 ITEM = re.compile(rf"(?:^|, )(?P<grantee>{_NAME}|[^=,\"]*)=(?P<letters>[a-zA-Z*]*)/(?P<grantor>{_NAME}|[^,\"]+)")
 LOOKED_UP = {
@@ -47,6 +51,18 @@ LOOKED_UP = {
     "database": "SELECT quote_ident(datname), '' FROM pg_database WHERE datname = %s",
 }
 """By kind, what finds an object by the name that the catalogue gives it, and quotes it."""
+
+_OF_CLASS = (
+    "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname || '.' || c.relname = %s"
+)
+SCHEMAS = {
+    "table": _OF_CLASS,
+    "sequence": _OF_CLASS,
+    "function": "SELECT quote_ident(n.nspname) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+    "WHERE p.oid::regprocedure::text = %s",
+}
+"""By kind, what finds the schema of an object by the same name."""
 
 Right = tuple[str, str, bool]
 """Whose, quoted or PUBLIC; the letter; whether it may be passed on."""
@@ -74,7 +90,7 @@ class Access:
         return cls(owner, frozenset(rights))
 
 
-def owners(connection: Connection, wanted: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+def owners(connection: Connection, wanted: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Statement]:
     """Statements that give what is there the owner that it had."""
     for what, text in wanted.items():
         owner, has = Access.of(text).owner, Access.of(now.get(what, "")).owner
@@ -82,35 +98,49 @@ def owners(connection: Connection, wanted: Mapping[str, str], now: Mapping[str, 
         if owner is None or has is None or owner == has:
             continue
         for found, _ in _looked_up(connection, kind, name):
-            yield f"ALTER {kind.upper()} {found} OWNER TO {quoted(owner)}"
+            text = f"ALTER {kind.upper()} {found} OWNER TO {quoted(owner)}"
+            # Who gives a database away has to own it again afterwards, which nobody can lend.
+            creates = kind != "database"
+            yield Statement(text, (has, owner), creates, _schema_of(connection, kind, name) if creates else None)
 
 
-def rights(connection: Connection, wanted: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+def rights(connection: Connection, wanted: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Statement]:
     """Statements that grant what is lacking and revoke what there was not, of what is there.
 
-    What had the defaults alone and now says them aloud is left as it is: no statement makes it silent again.
+    Where nothing was ever granted, what holds is built in: an owner's rights, and some of everybody's.
     """
     for what in sorted({*wanted, *now}):
         kind, _, name = what.partition(" ")
         should, has = Access.of(wanted.get(what, "")), Access.of(now.get(what, ""))
-        if kind not in PRIVILEGES or should == has or (should.rights is None and kind != "column"):
+        if kind not in PRIVILEGES or should == has:
             continue
         if what not in now and kind != "column":
             continue  # It is not there: that is the schema's, and stays to be found.
-        owner = quoted(has.owner) if has.owner else ""
-        # Where nothing was granted yet, the owner has everything without a word.
-        implied = {right for right in should.rights or () if has.rights is None and right[0] == owner}
-        lacking = sorted((should.rights or frozenset()) - (has.rights or frozenset()) - implied)
-        extra = sorted((has.rights or frozenset()) - (should.rights or frozenset()))
+        # Only an owner, or a member of its role, may grant what nobody passed on.
+        lent = (has.owner,) if has.owner else ()
+        implied = built_in(connection, has.owner, BUILT_IN[kind]) if has.owner else frozenset()
+        wants, got = (implied if one.rights is None else one.rights for one in (should, has))
+        lacking, extra = sorted(wants - got), sorted(got - wants)
         for found, column in _looked_up(connection, kind, name):
             on = f"{'TABLE' if kind == 'column' else kind.upper()} {found}"
             for whose, letter, _ in extra:
                 if word := PRIVILEGES[kind].get(letter):
-                    yield f"REVOKE {word}{f' ({column})' if column else ''} ON {on} FROM {whose}"
+                    yield Statement(f"REVOKE {word}{f' ({column})' if column else ''} ON {on} FROM {whose}", lent)
             for whose, letter, passed_on in lacking:
                 if word := PRIVILEGES[kind].get(letter):
                     option = " WITH GRANT OPTION" if passed_on else ""
-                    yield f"GRANT {word}{f' ({column})' if column else ''} ON {on} TO {whose}{option}"
+                    text = f"GRANT {word}{f' ({column})' if column else ''} ON {on} TO {whose}{option}"
+                    yield Statement(text, lent)
+
+
+def built_in(connection: Connection, role: str, letter: str) -> frozenset[Right]:
+    """Whose rights what a role owns has without a word, by PostgreSQL's letter of its kind; none of a lost role's."""
+    query = (
+        "SELECT string_agg(x::text, ', ') FROM pg_roles r, unnest(acldefault(%s::\"char\", r.oid)) AS x "
+        "WHERE r.rolname = %s"
+    )
+    ((found,),) = connection.execute(query, (letter, role)).fetchall()
+    return Access.of(str(found or "")).rights or frozenset()
 
 
 def _looked_up(connection: Connection, kind: str, name: str) -> list[tuple[str, str]]:
@@ -118,10 +148,22 @@ def _looked_up(connection: Connection, kind: str, name: str) -> list[tuple[str, 
     query = LOOKED_UP.get(kind)
     if query is None:
         return []
+    found = _asked(connection, query, name)
+    return [(str(one), str(column)) for one, column in found] if len(found) == 1 else []
+
+
+def _asked(connection: Connection, query: str, name: str) -> list[Any]:
+    """Names are the catalogue's only by the path that it was read with."""
     with connection.transaction():
         connection.execute("SET LOCAL search_path = pg_catalog")
-        found = connection.execute(query, (name,)).fetchall()
-    return [(str(one), str(column)) for one, column in found] if len(found) == 1 else []
+        return connection.execute(query.encode(), (name,)).fetchall()
+
+
+def _schema_of(connection: Connection, kind: str, name: str) -> str | None:
+    """The schema that it lies in, quoted; None of a schema, which lies in the database."""
+    query = SCHEMAS.get(kind)
+    found = _asked(connection, query, name) if query else []
+    return str(found[0][0]) if found else None
 
 
 def quoted(name: str) -> str:

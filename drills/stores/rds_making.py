@@ -10,6 +10,7 @@ from drills.errors import ProtectionError
 from drills.model import Location
 from drills.site import Site
 from drills.stores import rds_sql as sql
+from drills.stores.rds_application import renew_login
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_groups import family_of, put_group
 from drills.stores.rds_instances import CREATED_SECONDS, client, label, tag_list, wait_available
@@ -47,6 +48,7 @@ def make_database(site: Site, at: Location) -> None:
     wait_available(site, at, limit_seconds=CREATED_SECONDS)
     keep_secret(site, at, MASTER, password)
     migrate(site, at)
+    renew_login(site, at)
 
 
 def _create_instance(site: Site, at: Location, common: dict[str, Any], group: str) -> None:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from drills.errors import DrillError
 from drills.model import Finding, Location, Verdict
+from drills.ownership import DRILL_TAG
 from drills.records import MadeRecords, make_records
 from drills.site import Site
 from drills.stores import rds_sql as sql
+from drills.stores.rds_application import is_kept, log_in, logs_in
 from drills.stores.rds_catalog import CLASS_NAME, FROM_CLASS, IN_CLASS
 from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_reading import read_one
 from drills.stores.rds_records import aggregate, encoded, key_text
+from drills.stores.rds_secret import secret_name
 from drills.stores.rds_sequences import behind
 from drills.stores.rds_sessions import driver, kept
 from drills.stores.rds_types import LARGE_OBJECT
@@ -37,6 +40,7 @@ def probe_database(site: Site, at: Location) -> list[Finding]:
     questions: Sequence[tuple[str, str, Callable[[], Answer | None]]] = (
         ("endpoint", "connections to the endpoint, to a server that takes writes", probe.endpoint),
         ("application", "the application's role, with its rights on every table", probe.application),
+        ("login", "the application logging in as it does, with the password that its secret has", probe.login),
         ("sequences", "every sequence ahead of the columns that it fills", probe.sequences),
         ("constraints", "every constraint validated", probe.constraints),
         ("indexes", "every index valid", probe.indexes),
@@ -111,6 +115,19 @@ class _Probe:
         if lacking:
             return "fail", f"{role} lacks {_named(lacking)}", len(self.config.tables)
         return "pass", f"{role} has its rights on {len(self.config.tables)} tables", len(self.config.tables)
+
+    def login(self) -> Answer | None:
+        role = self.config.application
+        if role is None or not logs_in(self.site, self.at):
+            return None  # Whether it should is told by the roles among the settings.
+        if DRILL_TAG not in self.site.tags and not is_kept(self.site, self.at):
+            reason = "the secret does not say how the application logs in, and its password was left as it is"
+            self.site.note("probe.left_out", check="database.login", reason=reason)
+            return None
+        with log_in(self.site, self.at) as connection:
+            ((user,),) = connection.execute("SELECT session_user").fetchall()
+        verdict: Verdict = "pass" if user == role else "fail"
+        return verdict, f"{user} logs in with what the secret {secret_name(self.at)} says", 0
 
     # --- The canary
 

@@ -1,12 +1,14 @@
-"""The master password of a database, kept in Secrets Manager beside it: random, and never seen by the drill's history.
+"""The passwords of a database, kept in Secrets Manager beside it: random, and never seen by the drill's history.
 
-The secret has the form that AWS's own rotation uses. Source: Secrets Manager user guide, JSON structure of secrets.
+The secret has the form that AWS's own rotation uses, for the master user; how the application logs in is beside that.
+Source: Secrets Manager user guide, JSON structure of secrets.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from drills.errors import ProtectionError
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 MASTER = "drills_master"
 PASSWORD_BYTES = 24
 GONE = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
+APPLICATION = ("application_username", "application_password")
+"""How the application logs in, as the secret names it."""
 ACCEPTED_SECONDS = 600
 """How long a new password may take until it is accepted."""
 
@@ -35,17 +39,25 @@ def new_password() -> str:
     return secrets.token_hex(PASSWORD_BYTES)
 
 
-def keep_secret(site: Site, at: Location, user: str, password: str) -> None:
-    """Write the secret of the database there, in its own account and region."""
+def keep_secret(
+    site: Site, at: Location, user: str, password: str, application: Mapping[str, str] | None = None
+) -> None:
+    """Write the secret of the database there, in its own account and region. ``application``: how it logs in, if it
+    does by a password that is known."""
     config: DatabaseConfig = site.store.config
-    manager = _manager(site, at)
     word = "dbClusterIdentifier" if is_aurora(site) else "dbInstanceIdentifier"
     content = {"engine": "postgres", "username": user, "password": password, "dbname": config.database, word: at.name}
-    text = json.dumps(content)
+    manager, text = _manager(site, at), json.dumps({**content, **(application or {})})
     try:
         manager.create_secret(Name=secret_name(at), SecretString=text, Tags=tag_list(site.tags))
     except manager.exceptions.ResourceExistsException:
         manager.put_secret_value(SecretId=secret_name(at), SecretString=text)
+
+
+def change_secret(site: Site, at: Location, **changes: str) -> None:
+    """Change this of the secret there and leave the rest. Raises ProtectionError where there is none."""
+    text = json.dumps({**read_secret(site, at), **changes})
+    _manager(site, at).put_secret_value(SecretId=secret_name(at), SecretString=text)
 
 
 def read_secret(site: Site, at: Location) -> dict[str, str]:
@@ -62,6 +74,11 @@ def read_secret(site: Site, at: Location) -> dict[str, str]:
         ) from error
     found: dict[str, str] = json.loads(text)
     return found
+
+
+def application_in(secret: Mapping[str, str]) -> dict[str, str]:
+    """What a secret says of how the application logs in; empty where it does not."""
+    return {name: secret[name] for name in APPLICATION if name in secret}
 
 
 def drop_secret(site: Site, at: Location) -> None:
@@ -96,7 +113,7 @@ def renew_password(site: Site, at: Location) -> None:
     user = str(there(site, at)["MasterUsername"])
     password = new_password()
     modify(site, at, MasterUserPassword=password)
-    keep_secret(site, at, user, password)
+    keep_secret(site, at, user, password, _application_at(site, at))
     drop(site, at)
 
     def accepted() -> bool:
@@ -109,6 +126,13 @@ def renew_password(site: Site, at: Location) -> None:
     site.wait(
         f"{label(site, at)} to accept its new password", accepted, every_seconds=5, limit_seconds=ACCEPTED_SECONDS
     )
+
+
+def _application_at(site: Site, at: Location) -> dict[str, str]:
+    try:
+        return application_in(read_secret(site, at))
+    except ProtectionError:
+        return {}
 
 
 def is_known(site: Site, at: Location) -> bool:

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from drills.model import JSON, Location
 from drills.site import Site
 from drills.stores import rds_instances as instances
+from drills.stores.rds_application import see_to_login
 from drills.stores.rds_catalog import read_catalog
 from drills.stores.rds_groups import family_of, group_of, put_group, set_by_user
 from drills.stores.rds_instances import Found, guard, tag_list, tags_of
@@ -54,7 +55,8 @@ def put_back(site: Site, at: Location, settings: Mapping[str, JSON]) -> None:
             site.note("setting.refused", setting=name, error=str(error))
         database.look_again()
     with changing(site, at, "settings put back"):
-        put_back_within(site, at, settings)
+        made = put_back_within(site, at, settings)
+    see_to_login(site, at, made)
 
 
 # --- Of the instance or cluster --------------------------------------------------------------------------------------

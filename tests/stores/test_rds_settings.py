@@ -31,7 +31,7 @@ from tests.stores.database_site import (
 CHECKS = {
     f"database.{word}"
     for word in ("endpoint", "application", "canary", "sequences", "constraints", "indexes", "statistics", "amcheck")
-} | {"database.large_objects"}
+} | {"database.large_objects", "database.login"}
 
 
 @pytest.fixture(scope="module", params=[DATABASE, AURORA], ids=["instance", "cluster"])
@@ -215,15 +215,6 @@ def test_what_lacks_within_is_put_back(workload: StoreWorkload, statements: str,
         told(site, at, "CREATE INDEX payments_email ON payments USING gin (email gin_trgm_ops)")
     else:
         assert kind.settings(site, at) == before
-
-
-def test_a_role_that_was_made_again_has_no_password_and_that_is_noted(workload: StoreWorkload) -> None:
-    site, at = workload.site, workload.at
-    before = kind.settings(site, at)
-    told(site, at, "GRANT readers TO CURRENT_USER; DROP OWNED BY readers; DROP ROLE readers")
-    kind.reconfigure(site, at, before)
-    noted = events(site, "role.made")[-1].data
-    assert (noted["role"], noted["password"]) == ("readers", "none: whoever uses it has to set one")
 
 
 def test_a_sequence_that_lags_is_put_ahead(workload: StoreWorkload) -> None:

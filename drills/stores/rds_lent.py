@@ -63,12 +63,6 @@ def _creating(connection: Connection, statement: Statement) -> Iterator[None]:
     if not statement.creates or _may_create(connection, owner, statement.schema):
         yield
         return
-    if statement.schema is None and _is_silent(connection):
-        # Where nothing was ever granted, a grant would stay to be seen once it is taken back; an owner needs none.
-        connection.execute(f"ALTER DATABASE {database} OWNER TO {_quoted(owner)}".encode())
-        yield
-        connection.execute(f"ALTER DATABASE {database} OWNER TO CURRENT_USER".encode())
-        return
     on = f"DATABASE {database}" if statement.schema is None else f"SCHEMA {statement.schema}"
     connection.execute(f"GRANT CREATE ON {on} TO {_quoted(owner)}".encode())
     yield
@@ -79,14 +73,6 @@ def _may_create(connection: Connection, role: str, schema: str | None) -> bool:
     if schema is None:
         return bool(_only(connection, "SELECT has_database_privilege(%s, current_database(), 'CREATE')", role))
     return bool(_only(connection, "SELECT has_schema_privilege(%s, %s::regnamespace, 'CREATE')", role, schema))
-
-
-def _is_silent(connection: Connection) -> bool:
-    query = (
-        "SELECT datacl IS NULL AND pg_get_userbyid(datdba) = current_user FROM pg_database "
-        "WHERE datname = current_database()"
-    )
-    return bool(_only(connection, query))
 
 
 def _only(connection: Connection, query: str, *parameters: object) -> object:

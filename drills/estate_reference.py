@@ -14,8 +14,8 @@ threes; eu-west-1, eu-central-1, eu-north-1 |
 protection made for it (`orders/dynamodb_global_table`). All of a module goes in one go when its code is wrong | each \
 store by itself |
 | `references` | which records name which others: `{from: orders.invoice_key, to: invoices}`, an attribute (within a \
-map, its path with dots) that holds a key of another store, or a list of keys; after a restore each must be found \
-there | none |
+map or a `jsonb` column, its path with dots) that holds a key of another store, or a list of keys; after a restore \
+each must be found there | none |
 | `response.detect` | how long until a failure is noticed: `default`, and by scenario where that differs | 15m |
 | `response.decide` | how long until it is decided to restore | 15m |
 | `response.cut_over` | how long the application takes to use a store's new place once it is told | 0s |

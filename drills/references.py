@@ -221,8 +221,9 @@ def _named(loose: Sequence[_Loose]) -> str:
 def names_in(item: JSON, attribute: str) -> list[str]:
     """What an attribute of a canonical record names: one value, or those of a list or set; nothing for null.
 
-    ``attribute`` is a name, or a path of names with dots. Values are plain JSON or typed as in DynamoDB. The names are
-    comparable texts: ``t:`` before a text, ``n:`` before a number, ``b:`` before binary data.
+    ``attribute`` is a name, or a path of names with dots, into a column of ``jsonb`` too. Values are plain JSON, or are
+    typed as in DynamoDB. The names are comparable texts: ``t:`` before a text, ``n:`` before a number, ``b:`` before
+    binary data.
     """
     return list(_names(_attribute(item, attribute)))
 
@@ -233,10 +234,20 @@ def _attribute(item: JSON, path: str) -> JSON:
     if path in item:
         return item[path]
     first, dot, rest = path.partition(".")
-    inner = item.get(first)
-    if not dot or not isinstance(inner, Mapping):
+    inner = _opened(item.get(first)) if dot else None
+    if not isinstance(inner, Mapping):
         return None
     return _attribute(inner["M"] if set(inner) == {"M"} else inner, rest)
+
+
+def _opened(value: JSON) -> JSON:
+    """A column of ``jsonb`` is one text in its record; what it says where that is an object."""
+    if not isinstance(value, str) or not value.startswith("{"):
+        return value
+    try:
+        return orjson.loads(value)
+    except ValueError:
+        return value
 
 
 def _names(value: JSON) -> Iterator[str]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drills.drill_plan import SIMULATED_START
 from drills.errors import ConfigurationError
 from drills.estate import parse_estate
 from drills.history import canonical
 from drills.judge import judge
 from drills.model import JSON, Finding, Observed, Reference, Write, WriteKind
+from drills.plugins import load_store_kind
+from drills.records import make_records
 from drills.references import Restored, names_in, reference_findings
 from drills.simulator import SimulatedAWS
+from tests.small_database import POSTGRES
+from tests.small_database import text as database_text
 from tests.small_drill import PRODUCTION, RECOVERY, VAULT, drill, failed, production
 
 REFERENCE = Reference("orders", "invoice_key", "invoices")
@@ -194,6 +200,9 @@ def test_what_an_attribute_names() -> None:
     assert names_in({"a": {"M": {"b": {"S": "x"}}}}, "a.b") == ["t:x"]
     assert names_in({"metadata": {"order": "x"}}, "metadata.order") == ["t:x"]
     assert names_in({"a.b": {"S": "dotted"}}, "a.b") == ["t:dotted"]
+    assert names_in({"a": '{"b": {"c": ["x", 5]}}'}, "a.b.c") == ["t:x", "n:5"]
+    assert names_in({"a": '{"b": "x"}'}, "a") == ['t:{"b": "x"}']
+    assert names_in({"a": "{no JSON"}, "a.b") == names_in({"a": '["b"]'}, "a.b") == []
     nothings: list[JSON] = [{"NULL": True}, {"BOOL": True}, None, {"M": {}}]
     for nothing in nothings:
         assert names_in({"a": nothing}, "a") == []
@@ -310,6 +319,14 @@ response:
   decide: 5m
 workload_minutes: 20
 """
+
+
+def test_a_path_leads_into_a_column_of_jsonb() -> None:
+    (store,) = parse_estate(database_text(POSTGRES), file="f.yaml", name="f", folder=Path()).stores
+    assert store.records is not None
+    record: Any = make_records(store.records, 3, SIMULATED_START).record(1)
+    item = orjson.loads(load_store_kind("rds").encode(store.config, record))
+    assert names_in(item, "more.city") == [f"t:{record['more']['city']}"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?=
+SOAK ?=
 
 .PHONY: drill test lint types bench soak wheel clean
 
@@ -25,7 +26,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m soak
+	$(BIN)/python -m pytest -n auto --dist worksteal -m soak $(SOAK)
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist

@@ -122,7 +122,8 @@ MISSING = MappingProxyType(
         "rds.global_databases": "write forwarding, the global writer endpoint and upgrades of a global database are "
         "not simulated; after a failover or switchover the former primary answers at another port",
         "rds.serverless": "Aurora Serverless capacity and limitless databases do not scale; serverless v1 is refused",
-        "rds.events": "events of RDS and their subscriptions are as in moto and tell nothing of these databases",
+        "rds.events": "of the events of RDS there are those that say why a database has failed; subscriptions to them "
+        "are as in moto and tell nothing of these databases",
         "rds.storage_full": "storage is not used up, and its throughput does not slow anything down",
         "backup.jobs": "AWS Backup has vaults and plans, but no jobs, copies or restores",
         "cloudformation": "as in moto, stacks leave out S3 versioning and replication, point-in-time recovery and "

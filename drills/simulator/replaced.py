@@ -49,6 +49,7 @@ PARTS = (
     "drills.simulator.rds.changing",
     "drills.simulator.rds.deleting",
     "drills.simulator.rds.clusters",
+    "drills.simulator.rds.events",
     "drills.simulator.rds.group_calls",
     "drills.simulator.rds.parameter_groups",
     "drills.simulator.rds.tags",

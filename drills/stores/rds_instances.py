@@ -18,6 +18,18 @@ CREATED_SECONDS = 86_400
 """How long a database may take to be made, restored or replicated before it is given up: hours at size."""
 CHANGED_SECONDS = 3_600
 EVERY_SECONDS = 15
+FAILED = frozenset(
+    {
+        "failed",
+        "incompatible-create",
+        "incompatible-network",
+        "incompatible-option-group",
+        "incompatible-parameters",
+        "incompatible-restore",
+        "restore-error",
+    }
+)
+"""States that nobody need wait in, as they do not end by themselves. Source: RDS user guide, Viewing DB instance status."""
 
 Found = Mapping[str, Any]
 """A DBInstance or DBCluster as the API describes it."""
@@ -124,6 +136,25 @@ def _is_usable(site: Site, at: Location, found: Found) -> bool:
     )
 
 
+def refuse_failed(site: Site, at: Location, found: Found) -> None:
+    """Raises ProtectionError where it, or a member of it, has failed and will not be available by waiting."""
+    states = {label(site, at): status(site, found)}
+    if is_aurora(site):
+        states |= {f"DB instance {one['DBInstanceIdentifier']}": one["DBInstanceStatus"] for one in members(site, at)}
+    for one, state in states.items():
+        if state not in FAILED:
+            continue
+        cure = (
+            "Look at its events in RDS for the parameter that the engine does not take, change it in the parameter "
+            "group, and reboot it."
+            if state == "incompatible-parameters"
+            else "Look at its events in RDS; it can only be deleted and made again."
+        )
+        raise ProtectionError(
+            f"{label(site, at)}: expected it to become available, found {one} in the state {state}. {cure}"
+        )
+
+
 def wait_available(site: Site, at: Location, *, limit_seconds: float = CHANGED_SECONDS) -> None:
     """Wait until it can be used. Raises ProtectionError at once for one that failed, or when the limit passes."""
 
@@ -131,11 +162,7 @@ def wait_available(site: Site, at: Location, *, limit_seconds: float = CHANGED_S
         found = described(site, at)
         if found is None:
             return False
-        if status(site, found) in ("failed", "incompatible-restore", "restore-error"):
-            raise ProtectionError(
-                f"{label(site, at)}: expected it to become available, found it in the state {status(site, found)}. "
-                "Look at its events in RDS."
-            )
+        refuse_failed(site, at, found)
         return _is_usable(site, at, found)
 
     # What takes hours is asked for as seldom as AWS's own waiters ask.

@@ -45,6 +45,8 @@ class RowlessServer:
     def set_parameters(self, parameters: dict[str, str]) -> list[str]:
         return []
 
+    def undo_parameters(self) -> None: ...
+
     def standby(self) -> Standby:
         raise NotImplementedError
 

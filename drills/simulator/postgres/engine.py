@@ -58,15 +58,20 @@ class PostgresEngine:
     def create(self, credentials: Credentials, database: str | None) -> PostgresServer:
         template = self._made_template()
         log = making.new_log(self._place, FIRST_TIMELINE)
-        self._home.make_folder(log.folder)
-        for file in sorted((template.base.data / "pg_wal").iterdir()):
-            if file.is_file():
-                copy_file(file, log.folder / file.name, self._home)
-        server = making.make(self._place, template.base, log)
         try:
-            parameters.make_master(server.session, credentials, database)
+            self._home.make_folder(log.folder)
+            for file in sorted((template.base.data / "pg_wal").iterdir()):
+                if file.is_file():
+                    copy_file(file, log.folder / file.name, self._home)
+            server = making.make(self._place, template.base, log)
+            try:
+                parameters.make_master(server.session, credentials, database)
+            except BaseException:
+                server.destroy()
+                raise
         except BaseException:
-            server.destroy()
+            log.discard()
+            log.let_go()
             raise
         log.has(server.position())
         return server

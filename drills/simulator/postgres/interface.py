@@ -91,6 +91,10 @@ class Server(Protocol):
         """
         ...
 
+    def undo_parameters(self) -> None:
+        """Take the last ``set_parameters`` back, running or not; in effect with the next start."""
+        ...
+
     def standby(self) -> Standby:
         """A real streaming standby of this server, started and connected; it may serve as a source itself."""
         ...

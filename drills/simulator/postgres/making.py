@@ -30,8 +30,12 @@ def new_log(place: Place, timeline: int) -> Log:
 def make(place: Place, base: Base, log: Log) -> PostgresServer:
     """A started server with a copy of the base's files and with this log. Its parameters are the engine's."""
     folder = place.home.make_folder(place.new_folder("s"))
-    copy_database(base.data, folder / "data", place.home, lambda path, status: None)
-    place.home.write(folder / "data" / "postgresql.auto.conf", "")
+    try:
+        copy_database(base.data, folder / "data", place.home, lambda path, status: None)
+        place.home.write(folder / "data" / "postgresql.auto.conf", "")
+    except BaseException:
+        place.home.remove(folder)
+        raise
     return _launch(PostgresServer(place, folder, free_port(), log, base))
 
 
@@ -74,7 +78,12 @@ def follow(source: PostgresServer) -> PostgresStandby:
     place.home.write(folder / "data" / "standby.signal", "")
     log.has(copied.position)
     feed = Source(source.log, system, place.full_version)
-    return _launch(PostgresStandby(place, folder, free_port(), log, None, feed, copied.position))
+    try:
+        return _launch(PostgresStandby(place, folder, free_port(), log, None, feed, copied.position))
+    except BaseException:
+        log.discard()
+        log.let_go()
+        raise
 
 
 def _launch(server: S) -> S:

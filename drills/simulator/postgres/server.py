@@ -40,6 +40,7 @@ class PostgresServer:
         self._base = base
         self._process: subprocess.Popen[bytes] | None = None
         self._gone = False
+        self._parameters_before = ""
         self.lock = threading.RLock()
         self.session = Session(place.folder, port, folder.name)
         self._reach = Reach(log, self.session)
@@ -48,6 +49,11 @@ class PostgresServer:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @property
+    def _parameters(self) -> Path:
+        """The file that ALTER SYSTEM writes."""
+        return self.data / "postgresql.auto.conf"
 
     @property
     def running(self) -> bool:
@@ -109,7 +115,13 @@ class PostgresServer:
     def set_parameters(self, parameters: dict[str, str]) -> list[str]:
         with self.lock:
             self._must_run()
+            self._parameters_before = self._parameters.read_text()
             return apply(self.session, self.data, parameters)
+
+    def undo_parameters(self) -> None:
+        with self.lock:
+            self._must_exist()
+            self.place.home.write(self._parameters, self._parameters_before)
 
     def standby(self) -> PostgresStandby:
         from drills.simulator.postgres.making import follow

@@ -14,7 +14,7 @@ from typing import Any
 from drills.clock import Event
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.postgres.interface import Archive
-from drills.simulator.rds import following
+from drills.simulator.rds import failing, following
 from drills.simulator.rds.backup_shapes import shape
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.finding import passing
@@ -26,7 +26,7 @@ from drills.simulator.rds.windows import backup_of, lines, window
 from drills.simulator.state import Simulation, current
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-NOT_BACKED_UP = frozenset({"stopped", "stopping", "deleting", "failed"})
+NOT_BACKED_UP = failing.NEVER_THERE | {"stopped", "stopping", "deleting", failing.INCOMPATIBLE_PARAMETERS}
 
 _archives: dict[int, tuple[Volume, Archive]] = {}
 """Of volumes that are there, which go on writing them whether or not anything is backed up."""

@@ -33,6 +33,7 @@ IDENTITY = {
     "GlobalClusters": "GlobalClusterArn",
     "OptionGroupsList": "OptionGroupArn",
     "Parameters": "ParameterName",
+    "Events": "Number",
 }
 """By the list of a Describe call's answer: what tells one of it from the others."""
 

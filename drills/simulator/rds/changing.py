@@ -266,8 +266,8 @@ def _worked(instance: Instance, values: Mapping[str, Any], password: str | None)
         passwords.set_on_server(instance, password)
     if "DBInstanceIdentifier" in values:
         rename(instance, str(values["DBInstanceIdentifier"]))
-    if RESTARTING & values.keys():
-        _restart(instance)
+    if RESTARTING & values.keys() and not _restart(instance):
+        return
     if STORAGE & values.keys():
         states.become(instance, "storage-optimization")
         size = Size(float(instance.allocated_gb), 0)
@@ -283,11 +283,12 @@ def _optimized(instance: Instance) -> None:
         states.become(instance, "available")
 
 
-def _restart(instance: Instance) -> None:
-    if instance.volume is not None and instance.volume.server is not None:
-        instance.volume.server.stop()
-        states.become(instance, instance.status)
-        parameters.apply_all(instance)
+def _restart(instance: Instance) -> bool:
+    """Whether its server, where it has one of its own, runs again."""
+    if instance.volume is None or instance.volume.server is None:
+        return True
+    instance.volume.server.stop()
+    return states.become(instance, instance.status) and parameters.apply_all(instance)
 
 
 def rename(instance: Instance, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from drills.simulator.dynamodb.underway import disturbed
 from drills.simulator.postgres.interface import Server
+from drills.simulator.rds import failing
 from drills.simulator.rds.model import Cluster, Held, Instance
 from drills.simulator.rds.state import databases
 from drills.simulator.state import Simulation, current
@@ -63,13 +64,13 @@ def everything() -> Iterator[Instance | Cluster]:
 
 
 def settle(held: Held) -> None:
-    """Let the server run where clients could reach it now, and only there."""
+    """Let the server run where clients could reach it now, and only there. One that does not start has failed."""
     server = held.volume.server if held.volume is not None else None
     if server is None:
         return
     wanted = serves(held)
     if wanted and not server.running:
-        server.start()
+        failing.attempt(held, server.start)
     elif server.running and not wanted:
         _note_last(held, server)
         server.stop(at_once=disturbed(held.account, frozenset({held.region})))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.dynamodb.underway import disturbed, later
-from drills.simulator.rds import data_plane, following, readers
+from drills.simulator.rds import data_plane, failing, following, readers
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.global_clusters import (
     described,
@@ -124,7 +124,9 @@ def _end(found: GlobalCluster, failover: Failover) -> None:
         found.unsaved.add(old.arn)
     else:
         _hand_over(old, new)
-    following.promote(new)
+    if not failing.attempt(new, lambda: following.promote(new)):
+        found.failover, found.status = None, "available"
+        return
     old.global_role, new.global_role = "secondary", "primary"
     found.members = [new.arn, *(arn for arn in found.members if arn != new.arn)]
     found.failover, found.status = None, "available"
@@ -180,8 +182,13 @@ def _made_anew(found: GlobalCluster, cluster: Cluster, primary: Cluster) -> None
         return
     former = cluster.volume
     image = image_of(former.server) if former and former.server and cluster.arn in found.unsaved else None
-    standby = following.follow(primary, cluster, following.GLOBAL_LAG)
-    following.begin_line(cluster, standby)
+
+    def follow() -> None:
+        following.begin_line(cluster, following.follow(primary, cluster, following.GLOBAL_LAG))
+
+    if not failing.attempt(cluster, follow):
+        found.resyncing.discard(cluster.arn)
+        return
     found.resyncing.discard(cluster.arn)
     found.unsaved.discard(cluster.arn)
     become(cluster, "available")

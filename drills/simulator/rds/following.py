@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from drills.simulator import metrics
 from drills.simulator.dynamodb.underway import disturbed
 from drills.simulator.postgres.interface import Position, Server, Standby
+from drills.simulator.rds import failing
 from drills.simulator.rds.model import Cluster, Held, Positions, Volume
 from drills.simulator.rds.state import databases
 from drills.simulator.state import Simulation, current
@@ -86,7 +87,10 @@ class Following:
             newest = self.on_its_way.popleft()
         if newest is None:
             return
-        self.standby.let(newest.position)
+        position = newest.position
+        if not failing.attempt(self.target, lambda: self.standby.let(position)):
+            part(self.target)
+            return
         for one in followers_of(self.target):
             # What follows the standby hears of it at the moment of its arrival, be the clock's step ever so long.
             one._set_out(newest.due, newest.position)

@@ -14,7 +14,7 @@ from typing import Any
 from moto.moto_api._internal import mock_random
 
 from drills.simulator.dynamodb.underway import disturbed, later
-from drills.simulator.rds import following, readers
+from drills.simulator.rds import failing, following, readers
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.model import AURORA, Cluster, GlobalCluster, Held
 from drills.simulator.rds.names import check_database
@@ -248,7 +248,7 @@ def remove(call: Call) -> Mapping[str, Any]:
         )
     was_primary = cluster.global_role == "primary"
     leave(found, cluster)
-    if not was_primary:
+    if not was_primary and cluster.status not in failing.NEVER_THERE:
         promote_later(cluster)
     return {"GlobalCluster": described(found)}
 
@@ -264,9 +264,8 @@ def promote_later(cluster: Cluster) -> None:
 def _promoted(cluster: Cluster) -> None:
     if cluster.status != "promoting":
         return
-    following.promote(cluster)
-    become(cluster, "available")
-    readers.remake(cluster)
+    if failing.attempt(cluster, lambda: following.promote(cluster)) and become(cluster, "available"):
+        readers.remake(cluster)
 
 
 def _source(call: Call) -> Cluster:

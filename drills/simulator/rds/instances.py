@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.postgres.interface import Credentials, Server
-from drills.simulator.rds import keys, parameters, settings, shapes, state, states
+from drills.simulator.rds import failing, keys, parameters, settings, shapes, state, states
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.finding import check_state, cluster_named, instance_named, passing
 from drills.simulator.rds.model import AURORA, Cluster, Instance
@@ -143,7 +143,7 @@ def start(call: Call) -> Mapping[str, Any]:
 def reboot(call: Call) -> Mapping[str, Any]:
     """Its server goes down at once and is back with all that its parameter group says."""
     instance = instance_named(call)
-    check_state(instance)
+    check_state(instance, "available", "storage-optimization", failing.INCOMPATIBLE_PARAMETERS)
     if call.params.get("ForceFailover") and not instance.multi_az:
         raise Refused(
             "InvalidParameterCombination",
@@ -160,12 +160,12 @@ def reboot(call: Call) -> Mapping[str, Any]:
 
 def _rebooted(instance: Instance) -> None:
     cluster = cluster_written_by(instance)
-    states.become(instance, "available")
-    if cluster is not None:
-        states.become(cluster, cluster.status)
-    good = parameters.apply_all(cluster if cluster is not None else instance)
-    if not good:
-        states.become(instance, "incompatible-parameters")
+    if not states.become(instance, "available"):
+        return
+    if cluster is not None and not states.become(cluster, cluster.status):
+        return
+    if parameters.apply_all(cluster if cluster is not None else instance) and not instance.been_available:
+        states.serve(instance)
 
 
 def cluster_written_by(instance: Instance) -> Cluster | None:

@@ -266,6 +266,20 @@ class GlobalCluster:
         return f"arn:aws:rds::{self.account}:global-cluster:{self.identifier}"
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What RDS tells of an instance or a cluster. ``identifier`` and ``arn`` are those it had then."""
+
+    account: str
+    region: str
+    at: datetime
+    source_type: str
+    identifier: str
+    arn: str
+    category: str
+    message: str
+
+
 @dataclass(slots=True)
 class Region:
     """All that one account has in one region, by identifier."""
@@ -287,6 +301,8 @@ class Databases:
     regions: dict[tuple[str, str], Region] = field(default_factory=dict)
     global_clusters: dict[tuple[str, str], GlobalCluster] = field(default_factory=dict)
     """By account and identifier."""
+    events: list[Event] = field(default_factory=list)
+    """Of all accounts and regions, oldest first."""
     on_serving: list[Callable[[Held], None]] = field(default_factory=list)
     """Told when a server takes its first connection: before the first backing-up, and so before ``on_available``."""
     on_available: list[Callable[[Held], None]] = field(default_factory=list)

@@ -12,9 +12,10 @@ from moto.rds.models import rds_backends
 
 from drills.errors import EngineError
 from drills.simulator.postgres import programs
+from drills.simulator.postgres.interface import Server
 from drills.simulator.postgres.known import Known as Known
 from drills.simulator.postgres.known import known as known_to
-from drills.simulator.rds import data_plane
+from drills.simulator.rds import data_plane, failing
 from drills.simulator.rds.calls import Call, Refused
 from drills.simulator.rds.model import Cluster, Held, Instance
 
@@ -78,9 +79,10 @@ def _told(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 
 def apply_all(held: Held) -> bool:
-    """Let the server run with all that the group says, as after a reboot. False where it cannot.
+    """Let the server run with all that the group says, as after a reboot. False where it cannot: its state, or that of
+    the cluster's writer, is ``incompatible-parameters`` then.
 
-    The server is started again where it has to be.
+    The server is started again where it has to be. What it had before is what it starts with the next time.
     """
     server = held.volume.server if held.volume is not None else None
     wanted = of_group(held)
@@ -89,17 +91,33 @@ def apply_all(held: Held) -> bool:
     if server is None or wanted == held.applied_parameters:
         return True
     given_back = held.applied_parameters.keys() - wanted.keys()
+    if not server.running and not failing.attempt(held, server.start):
+        return False
     try:
-        if not server.running:
-            server.start()
         if server.set_parameters(wanted) or given_back & STATIC:
             server.stop()
             server.start()
-    except EngineError:
-        held.parameter_status = "pending-reboot"
+    except failing.TROUBLE as error:
+        _incompatible(held, server, error)
         return False
     held.applied_parameters = wanted
     return True
+
+
+def _incompatible(held: Held, server: Server, why: Exception) -> None:
+    """It is the group's fault if the server starts without what it says."""
+    held.parameter_status = "pending-reboot"
+
+    def start_as_before() -> None:
+        server.undo_parameters()
+        server.start()
+
+    if not failing.attempt(held, start_as_before):
+        return
+    writer = data_plane.writer_of(held) if isinstance(held, Cluster) else held
+    if writer is not None:
+        failing.fail(writer, failing.INCOMPATIBLE_PARAMETERS, str(why))
+    data_plane.settle(held)
 
 
 def known() -> Mapping[str, Known]:

@@ -8,11 +8,12 @@ Amazon Aurora. A failover within a cluster loses nothing, as the storage stays.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from drills.simulator.dynamodb.underway import later
 from drills.simulator.postgres.interface import Server
-from drills.simulator.rds import following, shapes
+from drills.simulator.rds import failing, following, shapes
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.finding import cluster_named
 from drills.simulator.rds.model import Cluster, Instance
@@ -38,15 +39,20 @@ def remake(cluster: Cluster) -> None:
     """Give the readers servers that follow the cluster's server of now, and the writer none of its own."""
     for number, name in enumerate(cluster.members):
         member = databases().of(cluster.account, cluster.region).instances.get(name)
-        if member is None or member.status in ("creating", "deleting"):
+        if member is None or member.status in ("creating", "deleting", *failing.NEVER_THERE):
             continue
         former, member.volume = member.volume, None
         following.part(member)
-        server = server_of(cluster, member) if number > 0 else None
-        if server is not None:
-            following.begin_line(member, server)
+        if number > 0:
+            failing.attempt(member, partial(_follow, cluster, member))
         if former is not None and former.server is not None:
             former.server.destroy()
+
+
+def _follow(cluster: Cluster, reader: Instance) -> None:
+    server = server_of(cluster, reader)
+    if server is not None:
+        following.begin_line(reader, server)
 
 
 def fail_over(call: Call) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from drills.simulator.dynamodb.underway import disturbed
 from drills.simulator.postgres.interface import Server
-from drills.simulator.rds import following, keys, settings, shapes
+from drills.simulator.rds import failing, following, keys, settings, shapes
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.model import Held, Instance
 from drills.simulator.rds.state import databases
@@ -181,8 +181,8 @@ def _promoted(replica: Instance, retention_days: int) -> None:
         source.replicas.remove(replica.arn)
     replica.replica_of = replica.replica_status = None
     replica.backup_retention_days = retention_days
-    following.promote(replica)
-    become(replica, "available")
+    if not failing.attempt(replica, lambda: following.promote(replica)) or not become(replica, "available"):
+        return
     for tell in databases().on_available:
         tell(replica)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from drills.simulator.postgres.interface import Archive, Image, Position, Server
-from drills.simulator.rds import data_plane, keys, option_groups, settings, shapes, windows
+from drills.simulator.rds import data_plane, failing, keys, option_groups, settings, shapes, windows
 from drills.simulator.rds.automated_backups import not_found
 from drills.simulator.rds.calls import Call, Refused, answering
 from drills.simulator.rds.finding import cluster_named, instance_named
@@ -132,15 +132,19 @@ def cluster_to_moment(call: Call) -> Mapping[str, Any]:
     if kind not in ("full-copy", "copy-on-write"):
         raise Refused("InvalidParameterValue", f"Invalid restore type: {kind}")
     backup, source = _cluster_backup(call)
-    if kind == "copy-on-write":
-        if "RestoreToTime" in call.params:
-            raise Refused("InvalidParameterCombination", "RestoreToTime cannot be specified for copy-on-write.")
-        origin = _clone(source)
-    else:
-        origin, _ = _at(backup, _moment(call, "RestoreToTime", backup))
+    if kind == "copy-on-write" and "RestoreToTime" in call.params:
+        raise Refused("InvalidParameterCombination", "RestoreToTime cannot be specified for copy-on-write.")
+    cloned = _clonable(source) if kind == "copy-on-write" else None
+    moment = _moment(call, "RestoreToTime", backup) if cloned is None else None
     _check_key(call, backup)
     cluster = settings.cluster_from(call, target, version=backup.source.engine_version, source=_cluster_of(backup))
     cluster.kms_key_id = _cluster_key(call, backup.kms_key_id)
+    # Nothing refuses any more: an image that is taken or held for a refused restore would be kept for nobody.
+    if cloned is not None:
+        origin = _From(image_of(cloned), backup.kms_key_id)
+    else:
+        assert moment is not None
+        origin, _ = _at(backup, moment)
     _begin_cluster(cluster, arn_of(backup.source), origin)
     return {"DBCluster": shapes.db_cluster(cluster)}
 
@@ -210,7 +214,10 @@ def _check_key(call: Call, backup: AutomatedBackup) -> None:
 
 
 class _From:
-    """An image, and with an archive the position to go on to. Held from now until the server is there."""
+    """An image, and with an archive the position to go on to. Held from now until the server is there.
+
+    Made when nothing of the call can be refused any more.
+    """
 
     def __init__(
         self, image: Image, key_arn: str | None, archive: Archive | None = None, until: Position | None = None
@@ -242,10 +249,11 @@ def _at(backup: AutomatedBackup, moment: datetime) -> tuple[_From, float]:
     return _From(image, backup.kms_key_id, line.archive, position), hours
 
 
-def _clone(source: Cluster | None) -> _From:
+def _clonable(source: Cluster | None) -> Server:
+    """The server of a cluster that is to be cloned. Raises Refused."""
     if source is None or source.volume is None or source.volume.server is None:
         raise Refused("DBClusterNotFoundFault", "A clone is made of a DB cluster that is there.", 404)
-    return _From(image_of(source.volume.server), source.kms_key_id)
+    return source.volume.server
 
 
 # --- What becomes of it ----------------------------------------------------------------------------------------------
@@ -286,12 +294,18 @@ def _begin_instance(instance: Instance, source_arn: str, origin: _From, hours: f
     if hours:
         seconds += simulation.begin("rds.replay", source_arn, size, after_seconds=seconds, hours=hours).seconds
     lazily = simulation.begin("rds.full_speed", source_arn, size, after_seconds=seconds).seconds
-    new_instance(instance, origin.server, seconds=seconds, full_speed_seconds=lazily)
+    new_instance(
+        instance,
+        origin.server,
+        seconds=seconds,
+        full_speed_seconds=lazily,
+        otherwise=failing.instance_not_restored,
+    )
 
 
 def _begin_cluster(cluster: Cluster, source_arn: str, origin: _From) -> None:
     modelled = current().begin("aurora.restore", source_arn, size_of(origin.image))
-    new_cluster(cluster, origin.server, seconds=modelled.seconds)
+    new_cluster(cluster, origin.server, seconds=modelled.seconds, otherwise=failing.cluster_not_restored)
 
 
 def begin(_: Simulation) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from drills.simulator.postgres.interface import Address
-from drills.simulator.rds import data_plane, groups, windows
+from drills.simulator.rds import data_plane, failing, groups, windows
 from drills.simulator.rds.model import Cluster, Held, Instance, Tags
 from drills.simulator.rds.state import databases
 
-NEVER = frozenset({"creating", "failed"})
+NEVER = failing.NEVER_THERE | {"creating"}
 """States without an endpoint."""
 
 

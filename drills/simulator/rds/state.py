@@ -32,6 +32,11 @@ def engine(make: Callable[[], Engine]) -> Engine:
     return _engine
 
 
+def has_engine() -> bool:
+    """Whether the engine of this simulation has been started."""
+    return _engine is not None
+
+
 def the_engine() -> Engine:
     """The engine of this simulation, started with its first database. Raises MissingExtra without its programs."""
     return engine(_postgres)

@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from drills.simulator.dynamodb import underway
 from drills.simulator.postgres.interface import Server
-from drills.simulator.rds import data_plane, parameters
+from drills.simulator.rds import data_plane, failing, parameters
+from drills.simulator.rds.failing import Otherwise
 from drills.simulator.rds.model import Cluster, Held, Instance, Positions, Volume
 from drills.simulator.rds.state import databases
 from drills.simulator.state import current
@@ -23,28 +24,34 @@ STOPPED_AT_MOST = timedelta(days=7)
 
 
 def new_instance(
-    instance: Instance, server: Source | None, *, seconds: float, full_speed_seconds: float | None = None
+    instance: Instance,
+    server: Source | None,
+    *,
+    seconds: float,
+    full_speed_seconds: float | None = None,
+    otherwise: Otherwise = failing.failed,
 ) -> Instance:
     """Register an instance in state ``creating``; it is there after ``seconds``.
 
     ``server`` yields its running server then: created, restored or a standby; None for a member of an Aurora cluster,
     which answers from its cluster's. Afterwards, with a backup retention, comes ``backing-up``, then ``available``.
     ``full_speed_seconds``: how long after that moment what was restored is still loaded lazily.
+    ``otherwise``: the state where the server cannot be made.
     """
     instance.status = "creating"
     databases().of(instance.account, instance.region).instances[instance.identifier] = instance
-    after(instance, seconds, lambda: _instance_is_there(instance, server, full_speed_seconds))
+    after(instance, seconds, lambda: _instance_is_there(instance, server, full_speed_seconds, otherwise))
     return instance
 
 
-def new_cluster(cluster: Cluster, server: Source, *, seconds: float) -> Cluster:
+def new_cluster(cluster: Cluster, server: Source, *, seconds: float, otherwise: Otherwise = failing.failed) -> Cluster:
     """Register a cluster in state ``creating``; it is ``available`` after ``seconds``.
 
     ``server`` yields its running server then. It takes connections while a member of the cluster is there.
     """
     cluster.status = "creating"
     databases().of(cluster.account, cluster.region).clusters[cluster.identifier] = cluster
-    after(cluster, seconds, lambda: _cluster_is_there(cluster, server))
+    after(cluster, seconds, lambda: _cluster_is_there(cluster, server, otherwise))
     return cluster
 
 
@@ -55,10 +62,11 @@ def after(held: Held, seconds: float, action: Callable[[], None]) -> None:
     )
 
 
-def become(held: Held, status: str) -> None:
-    """Take on a state, and let clients reach it or not accordingly."""
+def become(held: Held, status: str) -> bool:
+    """Take on a state, and let clients reach it or not accordingly. False where its server did not start for it."""
     held.status = status
     data_plane.settle(held)
+    return held.status == status
 
 
 def size_of(held: Held) -> Size:
@@ -74,48 +82,80 @@ def _hold(held: Held, server: Server) -> None:
     data_plane.watch()
 
 
-def _instance_is_there(instance: Instance, source: Source | None, full_speed_seconds: float | None) -> None:
-    if source is not None:
+def _made(held: Held, source: Source, otherwise: Otherwise) -> bool:
+    """Whether it has its server now; its state says so where it has not."""
+    found: list[Server | None] = []
+
+    def make() -> None:
         server = source()
-        if server is None:
-            become(instance, "failed")
-            return
-        _hold(instance, server)
-        parameters.apply_all(instance)
+        found.append(server)
+        if server is not None:
+            _hold(held, server)
+
+    if not failing.attempt(held, make, otherwise):
+        return False
+    if found == [None]:
+        failing.fail(held, failing.FAILED, "What it is made from, or the key of that, cannot be used any more.")
+        return False
+    return True
+
+
+def _instance_is_there(
+    instance: Instance, source: Source | None, full_speed_seconds: float | None, otherwise: Otherwise
+) -> None:
+    if source is not None and not _made(instance, source, otherwise):
+        return
     if full_speed_seconds is not None:
         instance.full_speed_at = current().clock.now() + timedelta(seconds=full_speed_seconds)
+    if source is None or parameters.apply_all(instance):
+        serve(instance)
+
+
+def serve(instance: Instance) -> None:
+    """Let clients reach it the first time; what is backed up is ``available`` after the first backup."""
     if instance.volume is not None and instance.cluster is None and instance.backup_retention_days > 0:
-        become(instance, "backing-up")
-        _told(databases().on_serving, instance)
-        backing_up = current().begin("rds.backing_up", instance.arn, size_of(instance))
-        after(instance, backing_up.seconds, lambda: _available(instance))
-    else:
-        data_plane.settle(instance)
-        _told(databases().on_serving, instance)
+        if become(instance, "backing-up") and failing.attempt(
+            instance, lambda: _told(databases().on_serving, instance)
+        ):
+            backing_up = current().begin("rds.backing_up", instance.arn, size_of(instance))
+            after(instance, backing_up.seconds, lambda: _available(instance))
+        return
+    data_plane.settle(instance)
+    if failing.attempt(instance, lambda: _told(databases().on_serving, instance)):
         _available(instance)
 
 
 def _available(instance: Instance) -> None:
-    become(instance, "available")
-    if instance.cluster is not None:
-        cluster = databases().of(instance.account, instance.region).clusters.get(instance.cluster)
-        if cluster is not None:
-            data_plane.settle(cluster)
+    if instance.status in failing.NEVER_THERE or not become(instance, "available"):
+        return
+    cluster = databases().of(instance.account, instance.region).clusters.get(instance.cluster or "")
+    if cluster is not None and not _answers(instance, cluster):
+        return
     first, instance.been_available = not instance.been_available, True
     if first:
         _told(databases().on_available, instance)
 
 
-def _cluster_is_there(cluster: Cluster, source: Source) -> None:
-    server = source()
-    if server is None:
-        become(cluster, "failed")
+def _answers(member: Instance, cluster: Cluster) -> bool:
+    """Whether a member of a cluster can be used, as far as that is the cluster's doing."""
+    if member.volume is None and cluster.status in failing.NEVER_THERE:
+        failing.fail(member, failing.FAILED, f"DB cluster {cluster.identifier} is {cluster.status}.")
+        return False
+    data_plane.settle(cluster)
+    # What a cluster's group says is refused or taken when its server starts, and so by its first member.
+    if data_plane.writer_of(cluster) is member and cluster.parameter_status != "in-sync":
+        parameters.apply_all(cluster)
+    return member.status == "available"
+
+
+def _cluster_is_there(cluster: Cluster, source: Source, otherwise: Otherwise) -> None:
+    if not _made(cluster, source, otherwise):
         return
-    _hold(cluster, server)
     parameters.apply_all(cluster)
+    if not failing.attempt(cluster, lambda: _told(databases().on_serving, cluster)):
+        return
     cluster.been_available = True
     cluster.status = "available"
-    _told(databases().on_serving, cluster)
     _told(databases().on_available, cluster)
     data_plane.settle(cluster)
 
@@ -160,8 +200,8 @@ def start(held: Held, seconds: float) -> None:
 
 def _started(held: Held) -> None:
     for one in reversed(_with_members(held)):
-        become(one, "available")
-        parameters.apply_all(one)
+        if become(one, "available"):
+            parameters.apply_all(one)
 
 
 def _with_members(held: Held) -> list[Held]:
@@ -169,4 +209,5 @@ def _with_members(held: Held) -> list[Held]:
     if not isinstance(held, Cluster):
         return [held]
     instances = databases().of(held.account, held.region).instances
-    return [held, *(instances[name] for name in held.members if name in instances)]
+    members = [instances[name] for name in held.members if name in instances]
+    return [held, *(one for one in members if one.status not in failing.NEVER_THERE)]

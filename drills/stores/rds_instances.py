@@ -29,7 +29,8 @@ FAILED = frozenset(
         "restore-error",
     }
 )
-"""States that nobody need wait in, as they do not end by themselves. Source: RDS user guide, Viewing DB instance status."""
+"""States that nobody need wait in, as they do not end by themselves. Source: RDS user guide,
+Viewing DB instance status."""
 
 Found = Mapping[str, Any]
 """A DBInstance or DBCluster as the API describes it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
-from drills.errors import ProtectionError
+from drills.errors import EngineError, ProtectionError
+from drills.simulator.postgres.engine import PostgresEngine
 from drills.stores import rds_sessions
 from drills.stores.rds import identifier, kind
 from drills.stores.rds_secret import read_secret
@@ -115,3 +117,27 @@ def test_identifiers_are_valid_and_as_many_as_names(name: str) -> None:
     assert "--" not in found
     assert all(one.isascii() and (one.isalnum() or one == "-") for one in found)
     assert found == name if name == "payments" else found not in (identifier(f"{name}x"), identifier(f"{name}-"))
+
+
+@pytest.mark.parametrize("described", [DATABASE, AURORA], ids=["instance", "cluster"])
+def test_a_database_that_cannot_be_made_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, described: str
+) -> None:
+    def create(*_: object) -> None:
+        raise EngineError("initdb ended with 1")
+
+    monkeypatch.setattr(PostgresEngine, "create", create)
+    with database_site(tmp_path / "drill", described) as site:
+        began = site.clock.now()
+        with pytest.raises(ProtectionError, match="in the state failed. Look at its events in RDS; it can only be del"):
+            kind.provision(site)
+        assert site.clock.now() - began < timedelta(hours=1)
+
+
+def test_parameters_that_the_engine_refuses_are_not_waited_for(tmp_path: Path) -> None:
+    wrong = DATABASE.replace("work_mem: 8192", "shared_buffers: 1073741823")
+    with (
+        database_site(tmp_path / "drill", wrong) as site,
+        pytest.raises(ProtectionError, match="in the state incompatible-parameters. .* change it in the parameter gr"),
+    ):
+        kind.provision(site)

@@ -93,6 +93,12 @@ def _at_once(call: Call, instance: Instance) -> list[Callable[[], None]]:
     """Changes to make once nothing of the call has been refused. Raises Refused."""
     values: dict[str, Any] = {field: call.params[name] for name, field in AT_ONCE.items() if name in call.params}
     params = call.params
+    if "MaxAllocatedStorage" in params:
+        storage = int(params.get("AllocatedStorage", instance.allocated_gb))
+        settings.check_most_storage(int(params["MaxAllocatedStorage"]), storage)
+        # The storage itself as its limit switches autoscaling off.
+        if params["MaxAllocatedStorage"] == storage:
+            values["max_allocated_gb"] = None
     if "VpcSecurityGroupIds" in params:
         values["security_groups"] = groups.security_groups(call, params["VpcSecurityGroupIds"])
     if "DBSubnetGroupName" in params:
@@ -171,6 +177,12 @@ def _check_version(version: str, instance: Instance) -> None:
 
 
 def _check_storage(asked: Mapping[str, Any], instance: Instance) -> None:
+    if instance.status == "storage-optimization":
+        raise Refused(
+            "InvalidParameterCombination",
+            "You can't currently modify the storage of this DB instance because the previous storage change is being "
+            "optimized.",
+        )
     wanted = int(asked.get("AllocatedStorage", instance.allocated_gb))
     settings.check_storage(str(asked.get("StorageType", instance.storage_type)), wanted)
     if wanted < instance.allocated_gb:

@@ -21,6 +21,8 @@ OURS = re.compile(rf"(?:default\.)?({POSTGRES}|{AURORA})(\d+)")
 VERSIONS = range(11, 19)
 NAMES = {False: "DBParameterGroup", True: "DBClusterParameterGroup"}
 LONGEST_NAME = 255
+MOST_GROUPS = 50
+"""Of each kind, in an account's region. Source: RDS user guide, Quotas and constraints."""
 SOURCES = ("user", "system", "engine-default")
 
 
@@ -34,6 +36,12 @@ def create(call: Call, of_clusters: bool) -> None:
             f"The parameter {parameter} is not a valid identifier. Identifiers must begin with a letter; must contain "
             "only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive "
             "hyphens.",
+        )
+    backend = rds_backends[call.account][call.region]
+    there = backend.db_cluster_parameter_groups if of_clusters else backend.db_parameter_groups
+    if sum(not one.startswith("default.") for one in there) >= MOST_GROUPS:
+        raise Refused(
+            "DBParameterGroupQuotaExceeded", f"DB parameter group quota exceeded. Maximum: {MOST_GROUPS} in a region"
         )
     ours = OURS.fullmatch(family)
     if family.startswith((POSTGRES, AURORA)) and (ours is None or int(ours[2]) not in VERSIONS):

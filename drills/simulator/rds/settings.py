@@ -18,7 +18,9 @@ from drills.simulator.rds.state import databases
 from drills.simulator.state import current
 
 DEFAULT_VERSIONS = {POSTGRES: "17.6", AURORA: "17.5"}
-VERSION = re.compile(r"\d{2}(?:\.\d{1,2})?(?:-[rR]\d)?")
+VERSION = re.compile(r"(\d{2})(?:\.(\d{1,2}))?(?:-[rR]\d)?")
+MINORS = {11: (1, 22), 12: (2, 22), 13: (1, 23), 14: (1, 25), 15: (2, 25), 16: (1, 25), 17: (1, 25), 18: (1, 25)}
+"""The first and the last minor version by major one; none that is still maintained will have more than 25."""
 IDENTIFIER = re.compile(r"[a-zA-Z](?:-?[a-zA-Z0-9])*")
 LONGEST_IDENTIFIER = 63
 INSTANCE_CLASS = re.compile(r"db\.(?:serverless|[a-z0-9-]+\.[a-z0-9-]+)")
@@ -71,7 +73,9 @@ def check_engine(engine: str, *allowed: str) -> str:
 def version_of(call: Call, engine: str, default: str | None = None) -> str:
     """The engine's version as the call says; a major version alone is its default minor one's name."""
     given = str(call.params.get("EngineVersion") or default or DEFAULT_VERSIONS[engine])
-    if VERSION.fullmatch(given) is None or not 11 <= int(given[:2]) <= 18:
+    found = VERSION.fullmatch(given)
+    least, most = MINORS.get(int(found[1]), (1, 0)) if found is not None else (1, 0)
+    if found is None or not least <= int(found[2] or least) <= most:
         raise Refused("InvalidParameterCombination", f"Cannot find version {given} for {engine}")
     major = DEFAULT_VERSIONS[engine].partition(".")[0]
     return DEFAULT_VERSIONS[engine] if given == major else given
@@ -208,8 +212,10 @@ def instance_from(
     instance.monitoring_interval_seconds = int(params.get("MonitoringInterval", 0))
     instance.monitoring_role_arn = params.get("MonitoringRoleArn")
     instance.logs_exported = list(params.get("EnableCloudwatchLogsExports", []))
-    instance.max_allocated_gb = params.get("MaxAllocatedStorage")
     _storage(params, instance, source)
+    instance.max_allocated_gb = params.get("MaxAllocatedStorage")
+    if instance.max_allocated_gb is not None:
+        check_most_storage(instance.max_allocated_gb, instance.allocated_gb + 1)
     return instance
 
 
@@ -296,6 +302,12 @@ def _storage(params: Mapping[str, Any], instance: Instance, source: Instance | N
     if kind == "gp3":
         instance.iops = instance.iops or 3000
         instance.throughput = int(params.get("StorageThroughput", 125))
+
+
+def check_most_storage(gigabytes: int, least: int) -> None:
+    """Raises Refused for a limit of storage autoscaling that is below what there must be."""
+    if gigabytes < least:
+        raise Refused("InvalidParameterCombination", "Max storage size must be greater than storage size")
 
 
 def check_storage(kind: str, gigabytes: int) -> None:

@@ -22,6 +22,7 @@ NOT_FOUND = {
     "snapshot": ("DBSnapshotNotFound", "DBSnapshot"),
     "cluster-snapshot": ("DBClusterSnapshotNotFoundFault", "DBClusterSnapshot"),
     "auto-backup": ("DBInstanceAutomatedBackupNotFound", "DBInstanceAutomatedBackup"),
+    "cluster-auto-backup": ("DBClusterAutomatedBackupNotFoundFault", "DBClusterAutomatedBackup"),
     "global-cluster": ("GlobalClusterNotFoundFault", "GlobalCluster"),
     "pg": ("DBParameterGroupNotFound", "DBParameterGroup"),
     "cluster-pg": ("DBClusterParameterGroupNotFound", "DBClusterParameterGroup"),
@@ -56,8 +57,8 @@ def _own_tags(call: Call, kind: str, name: str) -> Tags | None:
     found: Any
     if kind == "global-cluster":
         found = databases().global_clusters.get((call.account, name))
-    elif kind == "auto-backup":
-        found = next((one for one in place.automated.values() if one.arn.endswith(f":{name}")), None)
+    elif kind in ("auto-backup", "cluster-auto-backup"):
+        found = next((one for one in place.automated.values() if one.arn.endswith(f":{kind}:{name}")), None)
         return found.source.tags if found is not None else None
     else:
         kept: dict[str, Mapping[str, Any]] = {

@@ -21,6 +21,10 @@ class Uses:
 
     _held: dict[int, tuple[Discardable, int]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """How many things are held."""
+        return len(self._held)
+
     def hold(self, thing: Thing) -> Thing:
         """One more needs it, until it says ``let_go``."""
         self._held[id(thing)] = (thing, self._held.get(id(thing), (thing, 0))[1] + 1)

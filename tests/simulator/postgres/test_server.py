@@ -206,3 +206,13 @@ def test_a_destroyed_server_is_gone(server: PostgresServer) -> None:
         server.start()
     with pytest.raises(EngineError, match="was destroyed"):
         server.position()
+
+
+def test_a_master_may_switch_triggers_off_and_others_may_not(server: PostgresServer) -> None:
+    with connect(server) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("CREATE ROLE guest LOGIN")
+        connection.execute("GRANT guest TO CURRENT_USER")
+        connection.execute("SET ROLE guest")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SET session_replication_role = origin")

@@ -17,7 +17,6 @@ from drills.simulator.postgres.server import PostgresServer
 from tests.simulator.rds.databases import PASSWORD, USER, World, refused
 
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
-TROUBLES = [EngineError("initdb ended with 1"), NO_SPACE]
 
 
 @pytest.fixture(scope="module")
@@ -83,29 +82,29 @@ def delete(world: World, name: str) -> None:
     world.rds().get_waiter("db_instance_deleted").wait(DBInstanceIdentifier=name)
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=["engine", "disk"])
+@pytest.mark.parametrize(("name", "trouble"), [("unmade", EngineError("initdb ended with 1")), ("full", NO_SPACE)])
 def test_an_instance_that_cannot_be_made_has_failed(
-    world: World, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, trouble: Exception
 ) -> None:
     monkeypatch.setattr(PostgresEngine, "create", raising(trouble))
-    create(world, "unmade")
+    create(world, name)
     with pytest.raises(WaiterError, match='"failed"'):
-        world.until_available("unmade")
-    assert status(world, "unmade") == "failed"
-    assert told(world, "unmade") == [f"Database instance put into failed. {trouble}"]
+        world.until_available(name)
+    assert status(world, name) == "failed"
+    assert told(world, name) == [f"Database instance put into failed. {trouble}"]
     with refused("InvalidDBInstanceState"):
-        world.rds().reboot_db_instance(DBInstanceIdentifier="unmade")
+        world.rds().reboot_db_instance(DBInstanceIdentifier=name)
     with refused("InvalidDBInstanceState"):
-        world.rds().modify_db_instance(DBInstanceIdentifier="unmade", DeletionProtection=True)
+        world.rds().modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=True)
     world.pass_minutes(61)
-    assert told(world, "unmade") == []
-    assert len(told(world, "unmade", Duration=120)) == 1
-    assert len(told(world, "unmade", StartTime=world.now - timedelta(hours=3))) == 1
-    delete(world, "unmade")
+    assert told(world, name) == []
+    assert len(told(world, name, Duration=120)) == 1
+    assert len(told(world, name, StartTime=world.now - timedelta(hours=3))) == 1
+    delete(world, name)
     monkeypatch.undo()
-    create(world, "unmade")
-    world.until_available("unmade")
-    delete_quickly(world, "unmade")
+    create(world, name)
+    world.until_available(name)
+    delete_quickly(world, name)
 
 
 def delete_quickly(world: World, name: str) -> None:
@@ -183,34 +182,36 @@ def shown(world: World, name: str) -> Any:
         return connection.execute("SHOW shared_buffers").fetchone()[0]
 
 
-@pytest.mark.parametrize("wrong", [TOO_MUCH, parameter("log_min_messages", "nonsense")], ids=["start", "value"])
-def test_a_new_instance_with_parameters_that_the_engine_refuses(world: World, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("huge", TOO_MUCH), ("nonsense", parameter("log_min_messages", "nonsense"))]
+)
+def test_a_new_instance_with_parameters_that_the_engine_refuses(world: World, name: str, wrong: dict[str, str]) -> None:
     rds = world.rds()
-    rds.create_db_parameter_group(DBParameterGroupName="odd", DBParameterGroupFamily="postgres17", Description="x")
-    rds.modify_db_parameter_group(DBParameterGroupName="odd", Parameters=[wrong])
-    create(world, "odd", DBParameterGroupName="odd", BackupRetentionPeriod=1)
+    rds.create_db_parameter_group(DBParameterGroupName=name, DBParameterGroupFamily="postgres17", Description="x")
+    rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=[wrong])
+    create(world, name, DBParameterGroupName=name, BackupRetentionPeriod=1)
     with pytest.raises(WaiterError, match='"incompatible-parameters"'):
-        world.until_available("odd")
-    (message,) = told(world, "odd")
+        world.until_available(name)
+    (message,) = told(world, name)
     assert message.startswith("Database instance put into incompatible-parameters. ")
     assert "shared memory" in message or "log_min_messages" in message
     with refused("InvalidDBInstanceState"):
-        rds.modify_db_instance(DBInstanceIdentifier="odd", DeletionProtection=True)
-    rds.reboot_db_instance(DBInstanceIdentifier="odd")
+        rds.modify_db_instance(DBInstanceIdentifier=name, DeletionProtection=True)
+    rds.reboot_db_instance(DBInstanceIdentifier=name)
     with pytest.raises(WaiterError, match='"incompatible-parameters"'):
-        world.until_available("odd")
+        world.until_available(name)
     rds.reset_db_parameter_group(
-        DBParameterGroupName="odd",
+        DBParameterGroupName=name,
         Parameters=[{"ParameterName": wrong["ParameterName"], "ApplyMethod": "pending-reboot"}],
     )
-    rds.modify_db_parameter_group(DBParameterGroupName="odd", Parameters=[GOOD])
-    rds.reboot_db_instance(DBInstanceIdentifier="odd")
-    world.until_available("odd")
-    assert shown(world, "odd") == "32MB"
+    rds.modify_db_parameter_group(DBParameterGroupName=name, Parameters=[GOOD])
+    rds.reboot_db_instance(DBInstanceIdentifier=name)
+    world.until_available(name)
+    assert shown(world, name) == "32MB"
     world.pass_minutes(10)
-    assert rds.describe_db_instance_automated_backups(DBInstanceIdentifier="odd")["DBInstanceAutomatedBackups"]
-    delete_quickly(world, "odd")
-    rds.delete_db_parameter_group(DBParameterGroupName="odd")
+    assert rds.describe_db_instance_automated_backups(DBInstanceIdentifier=name)["DBInstanceAutomatedBackups"]
+    delete_quickly(world, name)
+    rds.delete_db_parameter_group(DBParameterGroupName=name)
 
 
 def test_an_instance_that_is_rebooted_into_parameters_that_the_engine_refuses(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drills.simulator import SimulatedAWS
-from tests.simulator.rds.databases import ONE, PASSWORD, REGION, USER, World, refused
+from tests.simulator.rds.databases import ONE, OTHER, PASSWORD, REGION, USER, World, refused
 
 
 def asked(name: str, **more: Any) -> dict[str, Any]:
@@ -170,3 +170,18 @@ def test_all_option_groups_are_listed(simulated_aws: SimulatedAWS) -> None:
     assert only["OptionGroupName"] == "two"
     (named,) = rds.describe_option_groups(OptionGroupName="one")["OptionGroupsList"]
     assert named["MajorEngineVersion"] == "17"
+
+
+@pytest.mark.parametrize("of", CREATED)
+def test_a_region_has_fifty_parameter_groups_of_a_kind(simulated_aws: SimulatedAWS, of: str) -> None:
+    world = World(simulated_aws)
+    create, named, family = CREATED[of]
+    rest = {"DBParameterGroupFamily": family, "Description": "x"}
+    make = getattr(world.rds(), create)
+    for number in range(50):
+        make(**{named: f"mine-{number}"}, **rest)
+    with refused("DBParameterGroupQuotaExceeded", "Maximum: 50"):
+        make(**{named: "one-more"}, **rest)
+    getattr(world.rds(region=OTHER), create)(**{named: "one-more"}, **rest)
+    getattr(world.rds(), create.replace("create", "delete"))(**{named: "mine-7"})
+    make(**{named: "one-more"}, **rest)

@@ -107,6 +107,9 @@ def test_without_retention_there_is_no_backing_up(world: World) -> None:
         ({"Engine": "mysql"}, "InvalidParameterValue", "MySQL"),
         ({"Engine": "oracle-ee"}, "InvalidParameterValue", "not simulated"),
         ({"Engine": "aurora-postgresql"}, "InvalidParameterCombination", "DBClusterIdentifier"),
+        ({"EngineVersion": "17.99"}, "InvalidParameterCombination", "Cannot find version 17.99 for postgres"),
+        ({"EngineVersion": "15.1"}, "InvalidParameterCombination", "Cannot find version 15.1 for postgres"),
+        ({"MaxAllocatedStorage": 20}, "InvalidParameterCombination", "Max storage size must be greater than storage"),
         ({"EngineVersion": "9.6"}, "InvalidParameterCombination", "Cannot find version 9.6"),
         ({"DBInstanceIdentifier": "a--b"}, "InvalidParameterValue", "not a valid identifier"),
         ({"DBInstanceIdentifier": "1a"}, "InvalidParameterValue", "not a valid identifier"),
@@ -256,10 +259,17 @@ def test_storage_grows_by_a_tenth_at_least_and_never_shrinks(there: World) -> No
     rds.modify_db_instance(DBInstanceIdentifier="there", AllocatedStorage=40, ApplyImmediately=True)
     there.pass_minutes(4)
     assert status(there, "there") == "storage-optimization"
+    with refused("InvalidParameterCombination", "previous storage change is being optimized"):
+        rds.modify_db_instance(DBInstanceIdentifier="there", AllocatedStorage=80, ApplyImmediately=True)
     assert connects(there, "there")
     there.until_available("there")
     with refused("InvalidParameterCombination", "can not be reduced"):
         rds.modify_db_instance(DBInstanceIdentifier="there", AllocatedStorage=30, ApplyImmediately=True)
+    with refused("InvalidParameterCombination", "Max storage size must be greater than storage size"):
+        rds.modify_db_instance(DBInstanceIdentifier="there", MaxAllocatedStorage=39)
+    for most, shown in ((100, 100), (40, None)):
+        rds.modify_db_instance(DBInstanceIdentifier="there", MaxAllocatedStorage=most)
+        assert described(there, "there").get("MaxAllocatedStorage") == shown
 
 
 def test_a_renamed_instance_has_its_rows_and_frees_its_name(world: World) -> None:

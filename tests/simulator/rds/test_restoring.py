@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from drills.simulator import SimulatedAWS
+from drills.simulator.postgres.engine import PostgresEngine
+from drills.simulator.rds.state import databases, the_engine
 from tests.simulator.rds.databases import ONE, OTHER, PASSWORD, REGION, World, refused
 
 
@@ -186,3 +188,36 @@ def test_a_cluster_as_of_the_second_and_as_a_clone(world: World) -> None:
         rds.restore_db_cluster_to_point_in_time(
             DBClusterIdentifier="x", RestoreType="copy-on-write", RestoreToTime=moment, **asked
         )
+
+
+def kept() -> tuple[int, list[str]]:
+    """How many images and archives are held, and the folders of images that there are."""
+    engine = the_engine()
+    assert isinstance(engine, PostgresEngine)
+    return len(databases().uses), sorted(one.name for one in engine.folder.iterdir() if one.name.startswith("i"))
+
+
+def test_a_refused_restore_holds_nothing(world: World) -> None:
+    rds, before = world.rds(), kept()
+    cluster = {"SourceDBClusterIdentifier": "orders", "DBClusterIdentifier": "refused"}
+    instance = {"SourceDBInstanceIdentifier": "shop", "TargetDBInstanceIdentifier": "refused"}
+    newest: dict[str, Any] = {"UseLatestRestorableTime": True}
+    clone: dict[str, Any] = {"RestoreType": "copy-on-write"}
+    for way in (newest, clone):
+        for more, code in (
+            ({"KmsKeyId": "alias/aws/rds"}, "InvalidParameterCombination"),
+            ({"DBClusterParameterGroupName": "none"}, "DBClusterParameterGroupNotFound"),
+            ({"DBSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
+        ):
+            with refused(code):
+                rds.restore_db_cluster_to_point_in_time(**cluster, **way, **more)
+    with refused("InvalidParameterCombination"):
+        rds.restore_db_cluster_to_point_in_time(**cluster, **clone, RestoreToTime=world.now)
+    for more, code in (
+        ({"DBParameterGroupName": "none"}, "DBParameterGroupNotFound"),
+        ({"DBSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
+        ({"AllocatedStorage": 20, "MaxAllocatedStorage": 20}, "InvalidParameterCombination"),
+    ):
+        with refused(code):
+            rds.restore_db_instance_to_point_in_time(**instance, **newest, **more)
+    assert kept() == before

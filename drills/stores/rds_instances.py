@@ -124,36 +124,31 @@ def members(site: Site, at: Location) -> list[Found]:
 def is_available(site: Site, at: Location) -> bool:
     """Whether it and every member of it can be used, with nothing pending."""
     found = described(site, at)
-    return found is not None and _is_usable(site, at, found)
+    return found is not None and _is_usable(found, status(site, found)) and all(map(_is_usable, _followed(site, at)))
 
 
-def _is_usable(site: Site, at: Location, found: Found) -> bool:
-    if status(site, found) != "available" or found.get("PendingModifiedValues"):
-        return False
-    if not is_aurora(site):
-        return True
-    return all(
-        one["DBInstanceStatus"] == "available" and not one.get("PendingModifiedValues") for one in members(site, at)
+def _followed(site: Site, at: Location) -> list[Found]:
+    """The members of a cluster; an instance has been looked at itself."""
+    return members(site, at) if is_aurora(site) else []
+
+
+def _is_usable(found: Found, state: str | None = None) -> bool:
+    return (state or found["DBInstanceStatus"]) == "available" and not found.get("PendingModifiedValues")
+
+
+def _refuse_failed(site: Site, at: Location, what: str, state: str) -> None:
+    """Raises ProtectionError for what has failed and will not be available by waiting."""
+    if state not in FAILED:
+        return
+    cure = (
+        "Look at its events in RDS for the parameter that the engine does not take, change it in the parameter group, "
+        "and reboot it."
+        if state == "incompatible-parameters"
+        else "Look at its events in RDS; it can only be deleted and made again."
     )
-
-
-def refuse_failed(site: Site, at: Location, found: Found) -> None:
-    """Raises ProtectionError where it, or a member of it, has failed and will not be available by waiting."""
-    states = {label(site, at): status(site, found)}
-    if is_aurora(site):
-        states |= {f"DB instance {one['DBInstanceIdentifier']}": one["DBInstanceStatus"] for one in members(site, at)}
-    for one, state in states.items():
-        if state not in FAILED:
-            continue
-        cure = (
-            "Look at its events in RDS for the parameter that the engine does not take, change it in the parameter "
-            "group, and reboot it."
-            if state == "incompatible-parameters"
-            else "Look at its events in RDS; it can only be deleted and made again."
-        )
-        raise ProtectionError(
-            f"{label(site, at)}: expected it to become available, found {one} in the state {state}. {cure}"
-        )
+    raise ProtectionError(
+        f"{label(site, at)}: expected it to become available, found {what} in the state {state}. {cure}"
+    )
 
 
 def wait_available(site: Site, at: Location, *, limit_seconds: float = CHANGED_SECONDS) -> None:
@@ -163,8 +158,13 @@ def wait_available(site: Site, at: Location, *, limit_seconds: float = CHANGED_S
         found = described(site, at)
         if found is None:
             return False
-        refuse_failed(site, at, found)
-        return _is_usable(site, at, found)
+        _refuse_failed(site, at, "it", status(site, found))
+        if not _is_usable(found, status(site, found)):
+            return False
+        followed = _followed(site, at)
+        for one in followed:
+            _refuse_failed(site, at, f"its DB instance {one['DBInstanceIdentifier']}", one["DBInstanceStatus"])
+        return all(map(_is_usable, followed))
 
     # What takes hours is asked for as seldom as AWS's own waiters ask.
     every = EVERY_SECONDS if limit_seconds <= CHANGED_SECONDS else 2 * EVERY_SECONDS

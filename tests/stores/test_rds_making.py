@@ -129,7 +129,9 @@ def test_a_database_that_cannot_be_made_is_not_waited_for(
     monkeypatch.setattr(PostgresEngine, "create", create)
     with database_site(tmp_path / "drill", described) as site:
         began = site.clock.now()
-        with pytest.raises(ProtectionError, match="in the state failed. Look at its events in RDS; it can only be del"):
+        with pytest.raises(
+            ProtectionError, match=r"in the state failed\. Look at its events in RDS; it can only be del"
+        ):
             kind.provision(site)
         assert site.clock.now() - began < timedelta(hours=1)
 
@@ -138,6 +140,8 @@ def test_parameters_that_the_engine_refuses_are_not_waited_for(tmp_path: Path) -
     wrong = DATABASE.replace("work_mem: 8192", "shared_buffers: 1073741823")
     with (
         database_site(tmp_path / "drill", wrong) as site,
-        pytest.raises(ProtectionError, match="in the state incompatible-parameters. .* change it in the parameter gr"),
+        pytest.raises(
+            ProtectionError, match=r"in the state incompatible-parameters\. .* change it in the parameter gr"
+        ),
     ):
         kind.provision(site)

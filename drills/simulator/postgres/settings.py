@@ -122,6 +122,6 @@ def roles(version: int) -> str:
         groups.append("pg_checkpoint")
     granted = "".join(f"GRANT {group} TO {MASTERS} WITH ADMIN OPTION;\n" for group in groups)
     if version >= 15:
-        # Older ones cannot grant it. Source: PostgreSQL documentation, GRANT; on RDS members of rds_superuser may set it.
+        # On RDS members of rds_superuser may set it; older versions of PostgreSQL cannot grant that.
         granted += f"GRANT SET ON PARAMETER session_replication_role TO {MASTERS};\n"
     return f"CREATE ROLE {MASTERS} NOLOGIN;\n{granted}"

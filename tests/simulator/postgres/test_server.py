@@ -209,6 +209,8 @@ def test_a_destroyed_server_is_gone(server: PostgresServer) -> None:
 
 
 def test_a_master_may_switch_triggers_off_and_others_may_not(server: PostgresServer) -> None:
+    if server.place.version < 15:
+        pytest.skip("PostgreSQL before 15 cannot grant a parameter")
     with connect(server) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("CREATE ROLE guest LOGIN")

@@ -155,6 +155,13 @@ def test_of_a_cluster(world: World) -> None:
     described = rds.describe_db_clusters(DBClusterIdentifier="orders")["DBClusters"][0]
     assert found["RestoreWindow"]["LatestTime"] == described["LatestRestorableTime"]
     assert found["RestoreWindow"]["EarliestTime"] == described["EarliestRestorableTime"]
+    arn, tags = found["DBClusterAutomatedBackupsArn"], [{"Key": "team", "Value": "web"}]
+    rds.add_tags_to_resource(ResourceName=arn, Tags=tags)
+    assert rds.list_tags_for_resource(ResourceName=arn)["TagList"] == tags
+    rds.remove_tags_from_resource(ResourceName=arn, TagKeys=["team"])
+    assert rds.list_tags_for_resource(ResourceName=arn)["TagList"] == []
+    with refused("DBClusterAutomatedBackupNotFoundFault"):
+        rds.list_tags_for_resource(ResourceName=f"{arn[:-1]}!")
     with refused("DBClusterAutomatedBackupNotFoundFault"):
         world.rds(TWO).describe_db_cluster_automated_backups(DBClusterIdentifier="orders")
 

@@ -213,11 +213,12 @@ def test_a_refused_restore_holds_nothing(world: World) -> None:
                 rds.restore_db_cluster_to_point_in_time(**cluster, **way, **more)
     with refused("InvalidParameterCombination"):
         rds.restore_db_cluster_to_point_in_time(**cluster, **clone, RestoreToTime=world.now)
-    for more, code in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"DBParameterGroupName": "none"}, "DBParameterGroupNotFound"),
         ({"DBSubnetGroupName": "none"}, "DBSubnetGroupNotFoundFault"),
         ({"AllocatedStorage": 20, "MaxAllocatedStorage": 20}, "InvalidParameterCombination"),
-    ):
+    ]
+    for own, code in wrong:
         with refused(code):
-            rds.restore_db_instance_to_point_in_time(**instance, **newest, **more)
+            rds.restore_db_instance_to_point_in_time(**instance, **newest, **own)
     assert kept() == before

@@ -33,10 +33,10 @@ def make(place: Place, base: Base, log: Log) -> PostgresServer:
     try:
         copy_database(base.data, folder / "data", place.home, lambda path, status: None)
         place.home.write(folder / "data" / "postgresql.auto.conf", "")
+        return _launch(PostgresServer(place, folder, free_port(), log, base))
     except BaseException:
         place.home.remove(folder)
         raise
-    return _launch(PostgresServer(place, folder, free_port(), log, base))
 
 
 def restore(place: Place, image: PostgresImage, archive: Log | None, until: Position) -> PostgresServer:
@@ -75,12 +75,13 @@ def follow(source: PostgresServer) -> PostgresStandby:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(log.folder, ignore_errors=True)
         raise
-    place.home.write(folder / "data" / "standby.signal", "")
-    log.has(copied.position)
-    feed = Source(source.log, system, place.full_version)
     try:
+        place.home.write(folder / "data" / "standby.signal", "")
+        log.has(copied.position)
+        feed = Source(source.log, system, place.full_version)
         return _launch(PostgresStandby(place, folder, free_port(), log, None, feed, copied.position))
     except BaseException:
+        place.home.remove(folder)
         log.discard()
         log.let_go()
         raise

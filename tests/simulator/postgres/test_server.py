@@ -9,6 +9,7 @@ import pytest
 
 from drills.errors import EngineError
 from drills.simulator.capabilities import MISSING
+from drills.simulator.postgres import making
 from drills.simulator.postgres.engine import PostgresEngine
 from drills.simulator.postgres.extensions import FROM_VERSION
 from drills.simulator.postgres.interface import Credentials, Engine
@@ -218,3 +219,25 @@ def test_a_master_may_switch_triggers_off_and_others_may_not(server: PostgresSer
         connection.execute("SET ROLE guest")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SET session_replication_role = origin")
+
+
+def test_a_server_that_cannot_be_made_leaves_no_files(
+    engine: PostgresEngine, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    image = server.image()
+    before = sorted(one.name for one in engine.folder.iterdir())
+    for step in ("copy_database", "free_port"):
+        monkeypatch.setattr(making, step, full)
+        with pytest.raises(OSError, match="No space left"):
+            engine.create(MASTER, "shop")
+        with pytest.raises(OSError, match="No space left"):
+            engine.restore(image)
+        if step == "free_port":  # The files of a standby are copied by its source.
+            with pytest.raises(OSError, match="No space left"):
+                server.standby()
+        monkeypatch.undo()
+    assert sorted(one.name for one in engine.folder.iterdir()) == before
+    image.discard()

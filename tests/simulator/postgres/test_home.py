@@ -122,18 +122,31 @@ def test_a_watchdog_that_was_ended_is_missed() -> None:
     home.folder.rmdir()
 
 
+# Shells have what they start in the background ignore SIGQUIT, and all that comes of it.
+SLEEPING = """
+import signal
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
 def test_the_watchdog_ends_what_it_does_not_know_by_the_servers_own_note(tmp_path: Path) -> None:
-    sleeper = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    sleeper = subprocess.Popen([sys.executable, "-c", SLEEPING], stdout=subprocess.PIPE)
+    assert sleeper.stdout is not None
+    sleeper.stdout.readline()
     data = tmp_path / "e1" / "s1" / "data"
     data.mkdir(parents=True)
     (data / "postmaster.pid").write_text(f"{sleeper.pid}\n{data}\n")
     subprocess.run([sys.executable, watchdog.__file__, tmp_path], input=b"", check=True)
+    sleeper.stdout.close()
     assert sleeper.wait() == -signal.SIGQUIT
     assert not tmp_path.exists()
 
 
 HELPED = """
 import os, signal, sys
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 marker, mine, theirs = sys.argv[1], *os.pipe()
 if os.fork() == 0:
     os.close(theirs)

@@ -15,10 +15,12 @@ from drills.cut_over import cut_over
 from drills.errors import PointUnreachable
 from drills.evidence import Evidence
 from drills.findings import crashed, finding_as_json
+from drills.measure import LOADED, UNLOADED
 from drills.model import JSON, AccountRole, Finding, Location, Place, ProtectionUse, RecoveryPoint
 from drills.plugins import lacking, load_protection
 from drills.protections import Hold
 from drills.scenario import Scenario
+from drills.stores import Load
 from drills.workload import StoreWorkload
 from drills.world_site import Calls, Stopwatch, WorldSite
 
@@ -150,6 +152,7 @@ class Recovery:
             self._verify(at)
             with self._phase("cut_over"):
                 self._check(cut_over(self.site, at, self.respond))
+            self._load(at)
         except Exception as error:  # noqa: BLE001 - whatever breaks on a path is that path's result.
             kind = "attempt.failed" if not isinstance(error, OUT_OF_REACH) else "attempt.refused"
             self.site.note(
@@ -184,9 +187,12 @@ class Recovery:
                     p95_seconds=duration.p95_seconds,
                     assumed=duration.assumed,
                 )
-            for call in self.calls.take():
-                self.site.note("call", phase=phase, **call)
+            self._tell_calls(phase)
             self.site.note("phase", phase=phase, began=_iso(began), ended=_iso(stopwatch.now()))
+
+    def _tell_calls(self, phase: str) -> None:
+        for call in self.calls.take():
+            self.site.note("call", phase=phase, **call)
 
     def _find_point(self, use: ProtectionUse) -> RecoveryPoint | None:
         before = self._go_back_before()
@@ -262,6 +268,27 @@ class Recovery:
             return [crashed("probe", self.site.store.name, error)]
         nothing = Finding("probe", "unknown", self.site.store.name, "answers to the application's questions", "none")
         return found or [nothing]
+
+    def _load(self, at: Location) -> None:
+        """Have all of a store that loads lazily read, once it is in use and in no phase any more: it is at full speed
+        when that has been done, and the path stands whether it can be or not.
+
+        In simulated drills the timing model says when, as the data of a drill is no measure of production's.
+        """
+        load: Load | None = getattr(self.workload.kind, "load", None)
+        stopwatch = self.site.stopwatch
+        if load is None or stopwatch is None or not self.site.loads_lazily or self.site.clock.kind != "wall":
+            return
+        self.progress(f"{self.label}: {self.site.store.name}: reading all of what was restored")
+        self.calls.take()
+        try:
+            told = load(self.site, at)
+        except Exception as error:  # noqa: BLE001 - a figure that is lacking is no failure of the path.
+            self.site.note(UNLOADED, reason=_first_line(error))
+        else:
+            self.site.note(LOADED, ended=_iso(stopwatch.now()), **told)
+        finally:
+            self._tell_calls("load")
 
     def _check(self, finding: Finding) -> None:
         self.site.note("check", finding=finding_as_json(finding))

@@ -21,6 +21,8 @@ from drills.model import PHASES, Endpoint, Phases
 
 FULL_SPEED = "full_speed"
 """The last word of the modelled operation by which a restored store loads what it answers with already."""
+AVAILABLE, LOADED, UNLOADED = "endpoint.available", "endpoint.loaded", "endpoint.unloaded"
+"""The events that tell of a restored store that it answers, that all of it was read, and why it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,10 @@ def measure(response: Response, events: Sequence[Event], *, cut_over: bool) -> M
 def _endpoint(response: Response, events: Sequence[Event], spans: Mapping[str, Event]) -> Endpoint | None:
     """When it answered, was verified and was at full speed, where an ``endpoint.available`` event tells of it.
 
-    What loads lazily does so from when it answers first, for as long as was modelled; in real accounts nothing tells.
+    What loads lazily does so from when it answers first, for as long as was modelled; in real accounts until all of it
+    had been read, which a path is at once it has been cut over.
     """
-    told = next((event for event in events if event.kind == "endpoint.available"), None)
+    told = _first(events, AVAILABLE)
     if told is None:
         return None
 
@@ -91,12 +94,28 @@ def _endpoint(response: Response, events: Sequence[Event], spans: Mapping[str, E
 
     available = full_speed = ended("restore")
     if told.data.get("loads_lazily"):
-        loaded = _loaded(response, events, spans.get("restore"))
+        read = _first(events, LOADED)
+        # The stopwatch's, as the ends of phases are.
+        loaded = (
+            _modelled_loading(response, events, spans.get("restore"))
+            if read is None
+            else (read.moment("ended") - response.failed).total_seconds()
+        )
         full_speed = None if loaded is None or available is None else max(available, loaded)
-    return Endpoint(available, ended("verify"), full_speed)
+    unloaded = _first(events, UNLOADED)
+    return Endpoint(
+        available,
+        ended("verify"),
+        full_speed,
+        unloaded.text("reason") if unloaded is not None and full_speed is None else None,
+    )
 
 
-def _loaded(response: Response, events: Sequence[Event], restore: Event | None) -> float | None:
+def _first(events: Sequence[Event], kind: str) -> Event | None:
+    return next((event for event in events if event.kind == kind), None)
+
+
+def _modelled_loading(response: Response, events: Sequence[Event], restore: Event | None) -> float | None:
     """Durations are on the clock and phases on the stopwatch, from which the clock may have moved away."""
     if restore is None:
         return None

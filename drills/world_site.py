@@ -15,6 +15,7 @@ from drills.errors import ProtectionError
 from drills.guard import Guard
 from drills.guard_rules import Resource
 from drills.history import Appends
+from drills.measure import AVAILABLE
 from drills.model import AccountRole, Estate, Location, Store
 from drills.ownership import DRILL_TAG
 from drills.plugins import load_store_kind
@@ -97,6 +98,8 @@ class WorldSite:
         self.guard = guard or Guard(drill_id)
         self.stopwatch: Stopwatch | None = None
         self.writing = True
+        self.loads_lazily = False
+        """Whether what the path that is being tried has restored fetches what it reads for the first time."""
         self._prefix = prefix
         self._history = history
         self._context = dict(context)
@@ -168,6 +171,8 @@ class WorldSite:
             self.clock.sleep(pause_seconds(every_seconds, waited))
 
     def note(self, kind: str, **data: Any) -> None:
+        if kind == AVAILABLE:
+            self.loads_lazily = bool(data.get("loads_lazily"))
         self._history.append(kind, self.clock.now(), **self._context, **data)
 
     def failed_at(self) -> datetime | None:
@@ -184,5 +189,6 @@ class WorldSite:
     def attempting(self, protection: str | None) -> None:
         """From now on what is noted belongs to this recovery path, or to none."""
         self._context.pop("protection", None)
+        self.loads_lazily = False
         if protection is not None:
             self._context["protection"] = protection

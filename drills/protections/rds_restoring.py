@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from drills.errors import PointUnreachable
+from drills.measure import AVAILABLE
 from drills.model import Location, Place, RecoveryPoint
 from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
@@ -71,7 +72,7 @@ def tell_available(site: Site, *, loads_lazily: bool) -> None:
     That an instance's new volume does and a cluster's does not: RDS user guide, Restoring from a DB snapshot, lazy
     loading; the Aurora user guide knows of none.
     """
-    site.note("endpoint.available", loads_lazily=loads_lazily)
+    site.note(AVAILABLE, loads_lazily=loads_lazily)
 
 
 def from_snapshot(site: Site, at: Location, snapshot: str) -> Restore:

@@ -30,8 +30,20 @@ class Outgoing:
     payload: Any = None
 
 
+class Load(Protocol):
+    """See StoreKind."""
+
+    def __call__(self, site: Site, at: Location) -> Mapping[str, JSON]:
+        """Read all that the store holds once, so that nothing is left to be fetched; returns what the history is to
+        say of it. The store is as it was afterwards. Raises DrillError with the reason where that cannot be done."""
+        ...
+
+
 class StoreKind(Protocol):
-    """What a drill needs of a kind of store. Everything here works through plain boto3 clients of the Site."""
+    """What a drill needs of a kind of store. Everything here works through plain boto3 clients of the Site.
+
+    A kind whose restored stores answer before their data is where it is read from has ``load`` besides: Load.
+    """
 
     name: str
     """The word in ``kind:`` of an estate file, for instance ``dynamodb``."""

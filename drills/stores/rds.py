@@ -14,6 +14,7 @@ from drills.stores.rds_config import DatabaseConfig
 from drills.stores.rds_damage import damage_database
 from drills.stores.rds_global import leave_global_cluster
 from drills.stores.rds_instances import delete_database, guard, unlock_database
+from drills.stores.rds_loading import load_database
 from drills.stores.rds_making import make_database
 from drills.stores.rds_probe import probe_database
 from drills.stores.rds_reading import read_records
@@ -117,6 +118,10 @@ class RDSKind:
     def purge_expired(self, site: Site, at: Location) -> int:
         """Nothing has a moment of expiry of its own."""
         return 0
+
+    def load(self, site: Site, at: Location) -> Mapping[str, JSON]:
+        """Only of what is restored from an instance's backups; what that is, its restore tells."""
+        return load_database(site, at)
 
     # --- Settings and answers
 

@@ -25,7 +25,7 @@ from drills.findings import (
 )
 from drills.history import Event, canonical
 from drills.judge_resumed import resumed_findings
-from drills.measure import Measured, Response, measure, rpo_seconds
+from drills.measure import UNLOADED, Measured, Response, measure, rpo_seconds
 from drills.model import JSON, Attempt, Finding, Mismatch, Objectives, Phases, RecoveryPoint, Verdict, worst
 from drills.verify import Deviation, Expectations, Reading, Verification, verify
 
@@ -153,6 +153,11 @@ def _judge_course(case: Case, found: _Found) -> None:
             seen = f"the drill was stopped before the cut-over: {case.stopped}"
         found.findings.append(Finding("attempt", "unknown", case.store, "restored, verified and cut over", seen))
     found.measured = measure(case.response, case.events, cut_over=done)
+    unloaded = case.last(UNLOADED)
+    if unloaded is not None:
+        # No objective hangs on it, so that the lack of a figure is told and fails nobody.
+        expected, seen = "a figure, or why there is none", f"not known: {unloaded.text('reason')}"
+        found.findings.append(Finding("full_speed", "pass", case.store, expected, seen))
     if found.measured.rto_seconds is not None:
         found.findings.append(rto_finding(found.measured.rto_seconds, case.objectives.rto_seconds, case.store))
 

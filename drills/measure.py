@@ -102,13 +102,7 @@ def _endpoint(response: Response, events: Sequence[Event], spans: Mapping[str, E
             else (read.moment("ended") - response.failed).total_seconds()
         )
         full_speed = None if loaded is None or available is None else max(available, loaded)
-    unloaded = _first(events, UNLOADED)
-    return Endpoint(
-        available,
-        ended("verify"),
-        full_speed,
-        unloaded.text("reason") if unloaded is not None and full_speed is None else None,
-    )
+    return Endpoint(available, ended("verify"), full_speed)
 
 
 def _first(events: Sequence[Event], kind: str) -> Event | None:

@@ -285,8 +285,6 @@ class Endpoint:
     """Everything had been read back and checked."""
     full_speed_seconds: float | None
     """Its data had been loaded: until then, what was not read before is fetched at the first reading."""
-    not_loaded: str | None = None
-    """Why nobody knows when that was, where something stood in the way of finding out."""
 
 
 @dataclass(frozen=True, slots=True)

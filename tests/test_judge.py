@@ -341,6 +341,13 @@ def test_too_slow(tmp_path: Path) -> None:
     assert against(attempt)["rto"].observed == "after 9h 18m"
 
 
+def test_a_figure_that_is_lacking_is_told_and_fails_nobody(tmp_path: Path) -> None:
+    attempt = judged(tmp_path, final(sound_writes()), not_loaded="the server refused: no pg_prewarm")
+    assert (attempt.verdict, against(attempt)) == ("pass", {})
+    (finding,) = [one for one in attempt.findings if one.check == "full_speed"]
+    assert finding.observed == "not known: the server refused: no pg_prewarm"
+
+
 def test_things_left_behind(tmp_path: Path) -> None:
     telling = Telling(tmp_path / "drill", ["account_loss"], [sound()])
     telling.scenario("account_loss", sound_writes(), left=["table x: access denied"])

@@ -98,6 +98,22 @@ def test_full_speed_by_the_stopwatch() -> None:
     assert found.endpoint == Endpoint(2105, None, 2205)
 
 
+def test_full_speed_once_all_was_read() -> None:
+    answers = event("endpoint.available", 8405, loads_lazily=True)
+    course = [
+        phase("find_point", 0, 5, behind=7200),
+        phase("restore", 5, 1205, behind=7200),
+        phase("verify", 1205, 1300, behind=7200),
+        phase("cut_over", 1300, 1310, behind=7200),
+    ]
+    read = event("endpoint.loaded", 8910, ended=later(1710), relations=3, blocks=40)
+    found = measured(answers, read, course=course)
+    assert found.endpoint == Endpoint(2105, 2200, 900 + 1710)
+    assert found.rto_seconds == 900 + 1310, "nobody waits for it"
+    refused = event("endpoint.unloaded", 8910, reason="it may not")
+    assert measured(answers, refused, course=course).endpoint == Endpoint(2105, 2200, None)
+
+
 def test_full_speed_at_once_or_not_told() -> None:
     assert measured(event("endpoint.available", 1205, loads_lazily=False)).endpoint == Endpoint(2105, 2265, 2105)
     assert measured(event("endpoint.available", 1205, loads_lazily=True)).endpoint == Endpoint(2105, 2265, None)

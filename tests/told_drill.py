@@ -122,6 +122,8 @@ class Told:
     stops_after: str | None = None
     again: Sequence[str] | None = None
     """What an interrupted try before this one had changed; None where there was none."""
+    not_loaded: str | None = None
+    """Why not all of it could be read once it had been cut over; None where nobody tried."""
 
 
 class Telling:
@@ -230,6 +232,8 @@ class Telling:
                 note("attempt.failed", phase=phase, error="RuntimeError: no", cause=cause)
             if path.fails_in == phase or path.stops_after == phase or path.point is None:
                 return
+        if path.not_loaded is not None:
+            note("endpoint.unloaded", reason=path.not_loaded)
 
     def _during(self, scenario: str, path: Told, phase: str, note: Any) -> None:
         if phase == "find_point" and path.point is None:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Final
 
-from drills.model import JSON, Attempt, Cell, DrillInfo, Endpoint, Finding, RecoveryPoint, Report
+from drills.model import JSON, Attempt, Cell, DrillInfo, Finding, RecoveryPoint, Report
 
 SCHEMA: Final = "dr-drills/report/1"
 """The shape's name and version; a change that would break a reader takes the next number."""
@@ -78,17 +78,11 @@ def _attempt(attempt: Attempt) -> Mapping[str, JSON]:
         "rpo_seconds": attempt.rpo_seconds,
         "writes_lost": attempt.writes_lost,
         "phases": dict(attempt.phases.items()),
-        "endpoint": None if attempt.endpoint is None else _endpoint(attempt.endpoint),
+        "endpoint": None if attempt.endpoint is None else asdict(attempt.endpoint),
         "records": None if attempt.records is None else asdict(attempt.records),
         "findings": [_finding(finding) for finding in attempt.findings],
         "mismatches": [asdict(mismatch) for mismatch in attempt.mismatches],
     }
-
-
-def _endpoint(endpoint: Endpoint) -> Mapping[str, JSON]:
-    told: dict[str, JSON] = asdict(endpoint)
-    # What stood in nobody's way is not told.
-    return {name: value for name, value in told.items() if name != "not_loaded" or value is not None}
 
 
 def _recovery_point(point: RecoveryPoint | None) -> JSON:

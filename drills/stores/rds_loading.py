@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BLOCKS_AT_ONCE = 32_768
 """Between two such pieces, a quarter of a GiB each, a drill can be stopped."""
+CREATE = "CREATE EXTENSION IF NOT EXISTS pg_prewarm"
 RELATIONS = r"""
     SELECT c.oid, c.oid::regclass::text, pg_get_userbyid(c.relowner), has_table_privilege(c.oid, 'SELECT'),
            c.oid < 16384 AND c.relname NOT LIKE 'pg\_largeobject%',
@@ -90,7 +91,7 @@ def _without_limits(connection: Connection) -> None:
 
 def _with_pg_prewarm(connection: Connection) -> str:
     """The schema that it is in, quoted."""
-    connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+    connection.execute(CREATE.encode())
     ((schema,),) = connection.execute(
         "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'pg_prewarm'"
     ).fetchall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +17,11 @@ from drills.errors import ProtectionError
 from drills.guard import Guard
 from drills.history import History
 from drills.intentions import FILE, read_intentions
-from drills.model import Location
+from drills.model import JSON, Location
 from drills.records import make_records
 from drills.simulator import SimulatedAWS
 from drills.stopping import Stopping
-from drills.stores import Refused, rds_sessions
+from drills.stores import Refused, rds, rds_loading, rds_sessions
 from drills.stores.rds import kind
 from drills.stores.rds_secret import read_secret
 from drills.stores.rds_sessions import kept, ssl_mode
@@ -35,6 +35,7 @@ REPLICATED = "{rds_automated_backup: {replicate_to: eu-north-1}}"
 ALL = f"[{REPLICATED}, {{rds_snapshot: {{every: 15m}}}}, rds_read_replica, {COPY}]"
 AURORA = f"[rds_automated_backup, aurora_global_database, {COPY}]"
 SOAK = pytest.mark.soak
+LOADING_SECONDS = 700
 
 
 def nothing_is_left(aws: SimulatedAWS) -> None:
@@ -50,6 +51,12 @@ def nothing_is_left(aws: SimulatedAWS) -> None:
             assert [name for name in groups if not name.startswith("default.")] == []
             secrets: Any = aws.session(account).client("secretsmanager", region_name=region)
             assert secrets.list_secrets()["SecretList"] == []
+
+
+def loaded_slowly(site: WorldSite, at: Location) -> Mapping[str, JSON]:
+    """As where S3 has much to send: a simulated AWS reads a small database in no time of its clock."""
+    site.clock.sleep(LOADING_SECONDS)
+    return rds_loading.load_database(site, at)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +80,7 @@ def test_a_drill_with_exactly_its_permissions_passes_and_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(rds, "load_database", loaded_slowly)
     stage = Stage(tmp_path, monkeypatch, scenario, text(protections, engine), after=nothing_is_left)
     report, said = stage.run({str(role): policy for role, policy in stage.planned.permissions().items()})
     assert report is not None
@@ -80,6 +88,19 @@ def test_a_drill_with_exactly_its_permissions_passes_and_leaves_nothing(
     attempts = report.cells[0].attempts
     assert {one.protection for one in attempts if one.verdict == "pass"} >= passing
     assert report.verdict == "pass"
+    # Nothing of an Aurora cluster or a promoted replica is loaded behind what answers; of all else, everything is read.
+    tells = [one for one in attempts if one.endpoint is not None]
+    assert tells
+    for one in tells:
+        assert one.endpoint is not None
+        assert one.endpoint.full_speed_seconds is not None
+        loads = engine == "postgres" and one.protection != "rds_read_replica"
+        since = one.rto_seconds if loads else one.endpoint.available_seconds
+        assert since is not None
+        assert one.endpoint.full_speed_seconds == pytest.approx(since + LOADING_SECONDS * loads, abs=5)
+    assert said.count('"kind":"endpoint.loaded"') == sum(
+        one.protection != "rds_read_replica" for one in tells if engine == "postgres"
+    )
     told = "\n".join(stage.planned.describe())
     what = "DB cluster" if engine.startswith("aurora") else "DB instance"
     assert f"make {what} {stage.planned.plan.prefix}a-payments (production {PRODUCTION}, eu-west-1)" in told
@@ -94,6 +115,22 @@ def test_a_drill_with_exactly_its_permissions_passes_and_leaves_nothing(
         named = [one["Resource"] for one in vault if "rds:RemoveTagsFromResource" in one["Action"]]
         assert named
         assert all(":drill-" in name and "snapshot:" in name for resources in named for name in resources)
+
+
+def test_a_server_without_pg_prewarm_fails_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(tmp_path, monkeypatch, "bulk_erase", text("[rds_automated_backup]"))
+    create = "CREATE EXTENSION IF NOT EXISTS pg_prewarm_of_nobody"
+    monkeypatch.setattr(rds_loading, "CREATE", create)
+    report, said = stage.run({str(role): policy for role, policy in stage.planned.permissions().items()})
+    assert report is not None
+    assert report.verdict == "pass"
+    ((attempt,),) = [cell.attempts for cell in report.cells]
+    assert attempt.endpoint is not None
+    assert attempt.endpoint.verified_seconds is not None
+    assert attempt.endpoint.full_speed_seconds is None
+    (finding,) = [one for one in attempt.findings if one.check == "full_speed"]
+    assert 'the server refused: extension "pg_prewarm_of_nobody" is not available' in finding.observed
+    assert '"kind":"endpoint.unloaded"' in said
 
 
 @SOAK

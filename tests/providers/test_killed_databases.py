@@ -12,8 +12,11 @@ import pytest
 
 from drills import engine
 from drills.clean_up import CleanUp
+from drills.history import read_history
 from drills.intentions import Intentions
+from drills.judge import judge
 from drills.resuming import cleaned_up
+from drills.standing import standing_of
 from tests.simulated_sandbox import Sandbox, plan_of, sandbox, text
 
 EVERYTHING = (
@@ -105,6 +108,28 @@ def test_killed_and_cleaned_up_twice(
     _, found = held_against(tmp_path, monkeypatch, killer, "bulk_erase", "[rds_automated_backup]", "postgres")
     assert found[0].deleted
     assert found[1].deleted == []
+
+
+@pytest.mark.parametrize("moment", ["before", pytest.param("after", marks=pytest.mark.soak)])
+def test_killed_while_all_of_it_is_read_the_path_stands(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the figure, as nobody knows when it would have been at full speed."""
+    killer = Killer(moment, "reading every block")
+    ground, _ = held_against(tmp_path, monkeypatch, killer, "bulk_erase", "[rds_automated_backup]", "postgres")
+    (folder,) = (tmp_path / "out").iterdir()
+    ((attempt,),) = [cell.attempts for cell in judge(folder).cells]
+    assert attempt.verdict == "pass"
+    assert attempt.rto_seconds is not None
+    assert attempt.endpoint is not None
+    assert attempt.endpoint.verified_seconds is not None
+    assert attempt.endpoint.full_speed_seconds is None
+    events = [event for event in read_history(folder) if event.kind not in ("cleanup", "error")]
+    estate = plan_of(ground.provider, text("[rds_automated_backup]"), "bulk_erase").estate
+    (label,) = {str(event.data["scenario"]) for event in events if "scenario" in event.data}
+    standing = standing_of(events, label, estate)
+    (one,) = standing.stores
+    assert [(each.ended, each.cut_over) for each in one.tries.values()] == [(True, True)], "it is not tried again"
 
 
 @pytest.mark.soak

@@ -69,6 +69,8 @@ def test_a_path_has_what_was_there_at_the_decision_when_its_turn_comes(tmp_path:
     report, folder = drill(tmp_path, "bulk_erase", text=text(store("postgres", paths)))
     assert report.verdict == "pass", failed(report)
     assert proved(report) == {"payments": frozenset({BACKUP, SNAPSHOT, COPY})}
+    # How long the loading takes, the timing model alone says here.
+    assert not [event for event in read_history(folder) if event.kind in ("endpoint.loaded", "endpoint.unloaded")]
     held = [event for event in read_history(folder) if event.kind == "point.held"]
     # Before each of the attempts, the last of which holds for itself as well.
     assert [event.data.get("protection") for event in held] == [None, None, None, COPY]

@@ -30,7 +30,7 @@ stores:
       metadata: {{map: {{city: {{choice: [paris, rome]}}}}}}
       tags: {{map: {{kind: {{choice: [invoice, "credit note"]}}}}}}
       storage_class: {{choice: {{STANDARD: 3, STANDARD_IA: 1}}}}
-    workload: {{writes_per_minute: 4, inserts: 3, updates: 4, deletes: 1, erasures: 1}}
+    workload: {{writes_per_minute: 2, inserts: 3, updates: 4, deletes: 1, erasures: 1}}
     protections: [s3_versioning, s3_replication]
     objectives: {{rto: 8h, rpo: 15m}}
     production: {{size_gb: 20, items: 1_000_000}}

@@ -49,7 +49,7 @@ stores:
       nickname: {{const: ""}}
       addresses: {{list: {{of: {{map: {{street: street_address, city: city}}}}, size: [2, 3]}}}}
       expires_at: {{time: {{from: 30m, to: 20d}}, share: 0.2}}
-    workload: {{writes_per_minute: 4, inserts: 3, updates: 4, deletes: 1, erasures: 2}}
+    workload: {{writes_per_minute: 2, inserts: 3, updates: 4, deletes: 1, erasures: 2}}
     protections: [dynamodb_pitr, dynamodb_system_backup, dynamodb_stream_copy]
     objectives: {{rto: 8h, rpo: 5m}}
     production: {{size_gb: 20, items: 10_000_000}}

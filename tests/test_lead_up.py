@@ -104,7 +104,7 @@ def test_a_snapshot_in_progress_when_a_database_is_deleted_is_waited_for_before_
 
 # --- For any scenario ----------------------------------------------------------------------------------------------
 
-SOME = ("writes_per_minute: 4", "writes_per_minute: 60")
+SOME = ("writes_per_minute: 2", "writes_per_minute: 60")
 MINUTES = 60
 
 

@@ -241,7 +241,7 @@ SETTINGS: dict[str, Any] = {
 }
 
 TestLiveCopy = LiveCopyMachine.TestCase
-TestLiveCopy.settings = settings(max_examples=12, stateful_step_count=15, derandomize=True, **SETTINGS)
+TestLiveCopy.settings = settings(max_examples=8, stateful_step_count=15, derandomize=True, **SETTINGS)
 
 
 @pytest.mark.soak

@@ -125,10 +125,9 @@ def scaled(ground: Ground) -> list[Any]:
     ("moment", "number"),
     [
         ("torn", 7),
-        ("after", 30),
         pytest.param("never", 0, marks=pytest.mark.soak),
         pytest.param("before", 37, marks=pytest.mark.soak),
-        *(pytest.param("after", number, marks=pytest.mark.soak) for number in (3, 4, 25, 33, 39)),
+        *(pytest.param("after", number, marks=pytest.mark.soak) for number in (3, 4, 25, 30, 33, 39)),
     ],
 )
 def test_killed_and_cleaned_up_twice(

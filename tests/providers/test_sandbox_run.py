@@ -102,6 +102,7 @@ DATABASE = """
 """
 
 
+@pytest.mark.soak
 def test_a_database_where_there_can_be_none_is_unknown_and_the_others_are_drilled(
     ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,7 +140,7 @@ SCALED = ESTATE.replace(
 )
 
 
-@pytest.mark.parametrize("text", [ESTATE, SCALED])
+@pytest.mark.parametrize("text", [pytest.param(ESTATE, marks=pytest.mark.soak), SCALED])
 def test_a_store_that_scales_is_unknown_where_nothing_scales(
     text: str, ground: Ground, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,9 +97,8 @@ def test_a_killed_drill_that_is_told_to_stop_is_only_cleaned_up_after(
     "how",
     [
         "SIGINT",
-        "stop file",
         "cost limit",
-        *(pytest.param(how, marks=pytest.mark.soak) for how in ("SIGTERM", "alarm", "time limit")),
+        *(pytest.param(how, marks=pytest.mark.soak) for how in ("SIGTERM", "stop file", "alarm", "time limit")),
     ],
 )
 def test_a_stopped_drill_destroys_nothing_more_and_cleans_up(

@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN ?=
-SOAK ?=
 
 .PHONY: drill test lint types bench soak wheel clean
 
@@ -26,7 +25,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
 
 soak: $(VENV)/.dev
-	$(BIN)/python -m pytest -n auto --dist worksteal -m soak $(SOAK)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m soak
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --outdir dist

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from drills.durations import written
 from drills.errors import ProtectionError
-from drills.handlers.snapshot_copy import CLUSTER, DB, VAULT_TAG, Snapshot, Words, snapshot_of, snapshots_in
+from drills.handlers.snapshot_copy import CLUSTER, DB, VAULT_TAG, Snapshot, Words, snapshot_named, snapshots_in
 from drills.model import JSON, AccountRole, Finding, Location, Place, RecoveryPoint, Verdict
 from drills.ownership import DRILL_TAG, refuse_outside_a_drill
 from drills.protections import Resource, WayBack
@@ -211,13 +209,7 @@ class _Step:
         return "alias/aws/rds"
 
     def _found(self) -> Snapshot | None:
-        try:
-            answer = getattr(self.rds, self.words.describe)(**{self.words.identifier: self.name})
-        except ClientError as error:
-            if "NotFound" not in error.response["Error"]["Code"]:
-                raise
-            return None
-        return next((snapshot_of(self.words, one) for one in answer[f"{self.words.member}s"]), None)
+        return snapshot_named(self.rds, self.words, self.name)
 
     def _is_there(self) -> bool:
         found = self._found()

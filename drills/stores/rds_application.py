@@ -14,8 +14,8 @@ from drills.model import Location
 from drills.ownership import DRILL_TAG
 from drills.site import Site
 from drills.stores.rds_config import DatabaseConfig
-from drills.stores.rds_grants import quoted
 from drills.stores.rds_instances import endpoint, label
+from drills.stores.rds_lent import quoted
 from drills.stores.rds_secret import APPLICATION, change_secret, new_password, read_secret, secret_name
 from drills.stores.rds_sessions import changing, connect_to, driver, guarded_kind, kept
 

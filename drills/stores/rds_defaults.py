@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from drills.stores.rds_grants import PRIVILEGES, Access, built_in, quoted
-from drills.stores.rds_lent import Statement
+from drills.stores.rds_grants import PRIVILEGES, Access, built_in
+from drills.stores.rds_lent import Statement, quoted
 
 if TYPE_CHECKING:
     from psycopg import Connection

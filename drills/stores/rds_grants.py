@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from drills.stores.rds_lent import Statement
+from drills.stores.rds_lent import Statement, quoted
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -164,7 +164,3 @@ def _schema_of(connection: Connection, kind: str, name: str) -> str | None:
     query = SCHEMAS.get(kind)
     found = _asked(connection, query, name) if query else []
     return str(found[0][0]) if found else None
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

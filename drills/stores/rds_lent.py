@@ -43,10 +43,10 @@ def send(connection: Connection, statement: Statement) -> None:
 def _member_of(connection: Connection, roles: tuple[str, ...]) -> Iterator[None]:
     lacking = [role for role in dict.fromkeys(roles) if not _is_member(connection, role)]
     for role in lacking:
-        connection.execute(f"GRANT {_quoted(role)} TO CURRENT_USER".encode())
+        connection.execute(f"GRANT {quoted(role)} TO CURRENT_USER".encode())
     yield
     for role in lacking:
-        connection.execute(f"REVOKE {_quoted(role)} FROM CURRENT_USER".encode())
+        connection.execute(f"REVOKE {quoted(role)} FROM CURRENT_USER".encode())
 
 
 def _is_member(connection: Connection, role: str) -> bool:
@@ -64,9 +64,9 @@ def _creating(connection: Connection, statement: Statement) -> Iterator[None]:
         yield
         return
     on = f"DATABASE {database}" if statement.schema is None else f"SCHEMA {statement.schema}"
-    connection.execute(f"GRANT CREATE ON {on} TO {_quoted(owner)}".encode())
+    connection.execute(f"GRANT CREATE ON {on} TO {quoted(owner)}".encode())
     yield
-    connection.execute(f"REVOKE CREATE ON {on} FROM {_quoted(owner)}".encode())
+    connection.execute(f"REVOKE CREATE ON {on} FROM {quoted(owner)}".encode())
 
 
 def _may_create(connection: Connection, role: str, schema: str | None) -> bool:
@@ -80,5 +80,5 @@ def _only(connection: Connection, query: str, *parameters: object) -> object:
     return found
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

@@ -16,8 +16,8 @@ from drills.model import JSON, Finding, Location
 from drills.site import Site
 from drills.stores.rds_catalog import read_catalog
 from drills.stores.rds_defaults import defaults
-from drills.stores.rds_grants import owners, quoted, rights
-from drills.stores.rds_lent import Statement, send
+from drills.stores.rds_grants import owners, rights
+from drills.stores.rds_lent import Statement, quoted, send
 from drills.stores.rds_sequences import behind
 from drills.stores.rds_sessions import driver, kept
 

@@ -37,6 +37,7 @@ from .snapshots import (
     Stage,
     Words,
     databases_in,
+    snapshot_named,
     snapshot_of,
     snapshots_in,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "is_ours",
     "newest",
     "production_handler",
+    "snapshot_named",
     "snapshot_of",
     "snapshots_in",
     "to_prune",

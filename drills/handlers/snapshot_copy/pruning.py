@@ -10,7 +10,7 @@ from .deciding import is_ours
 from .holds import is_held
 from .reporting import said
 from .run import Run
-from .snapshots import Snapshot, snapshot_again, snapshots_in
+from .snapshots import Snapshot, snapshot_named, snapshots_in
 
 
 def delete(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
@@ -29,7 +29,7 @@ def delete(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
 
 def prune(run: Run, rds: Any, snapshot: Snapshot, why: str) -> None:
     """Delete what newer ones make needless, unless somebody has begun to hold it since it was looked at."""
-    there = snapshot_again(rds, snapshot)
+    there = snapshot_named(rds, snapshot.words, snapshot.identifier)
     if there is not None and not is_held(there, run.now):
         delete(run, rds, there, why)
 

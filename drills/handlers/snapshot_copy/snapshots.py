@@ -216,15 +216,15 @@ def snapshot_of(words: Words, one: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def snapshot_again(rds: Any, one: Snapshot) -> Snapshot | None:
-    """As it is by now; None where it is gone. Raises ClientError."""
+def snapshot_named(rds: Any, words: Words, identifier: str) -> Snapshot | None:
+    """As it is by now; None where it is not there. Raises ClientError."""
     try:
-        found = list(pages(rds, one.words.describe, f"{one.words.member}s", **{one.words.identifier: one.identifier}))
+        found = list(pages(rds, words.describe, f"{words.member}s", **{words.identifier: identifier}))
     except ClientError as error:
         if "NotFound" not in error.response["Error"]["Code"]:
             raise
         return None
-    return next((snapshot_of(one.words, there) for there in found), None)
+    return next((snapshot_of(words, there) for there in found), None)
 
 
 def pages(rds: Any, operation: str, member: str, **asked: Any) -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.rds.models import OptionGroup, rds_backends
 
-from drills.simulator.rds import parameters, settings
+from drills.simulator.rds import parameter_groups, parameters, settings
 from drills.simulator.rds.calls import Call, Refused, answering, page
 from drills.simulator.rds.model import POSTGRES, Held
 from drills.simulator.rds.state import databases
@@ -24,14 +24,9 @@ NAMES = {False: "DBParameterGroupName", True: "DBClusterParameterGroupName"}
 
 def _group(call: Call, of_clusters: bool) -> Any:
     """The call's parameter group. Raises Refused; default ones cannot be changed."""
-    name = str(call.params.get(NAMES[of_clusters], "")).lower()
-    backend = rds_backends[call.account][call.region]
-    group = (backend.db_cluster_parameter_groups if of_clusters else backend.db_parameter_groups).get(name)
-    if group is None:
-        # The API names both kinds alike.
-        raise Refused("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
-    if name.startswith("default."):
-        raise Refused("InvalidDBParameterGroupState", f"Default parameter group {name} cannot be changed.")
+    group = parameter_groups.named(call, of_clusters)
+    if group.name.startswith("default."):
+        raise Refused("InvalidDBParameterGroupState", f"Default parameter group {group.name} cannot be changed.")
     return group
 
 

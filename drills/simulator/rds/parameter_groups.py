@@ -48,9 +48,9 @@ def create(call: Call, of_clusters: bool) -> None:
         raise Refused("InvalidParameterValue", f"ParameterGroupFamily {family} is not a valid parameter group family")
 
 
-def _named(call: Call, of_clusters: bool) -> Any:
+def named(call: Call, of_clusters: bool) -> Any:
     """The group that the call names. AWS's own of each family are always there. Raises Refused."""
-    name = str(call.params[f"{NAMES[of_clusters]}Name"]).lower()
+    name = str(call.params.get(f"{NAMES[of_clusters]}Name", "")).lower()
     default = OURS.fullmatch(name)
     if default is not None and name.startswith("default.") and int(default[2]) in VERSIONS:
         make = groups.cluster_parameter_group if of_clusters else groups.parameter_group
@@ -66,12 +66,12 @@ def _named(call: Call, of_clusters: bool) -> Any:
 def describe_groups(call: Call, of_clusters: bool) -> None:
     """Refuse a name that is none, where moto lists nothing; moto describes the others."""
     if call.params.get(f"{NAMES[of_clusters]}Name"):
-        _named(call, of_clusters)
+        named(call, of_clusters)
 
 
 def describe_parameters(call: Call, of_clusters: bool) -> Mapping[str, Any]:
     """What the group sets, and what its family leaves to the engine."""
-    group, wanted = _named(call, of_clusters), call.params.get("Source")
+    group, wanted = named(call, of_clusters), call.params.get("Source")
     if wanted is not None and wanted not in SOURCES:
         raise Refused("InvalidParameterValue", f"Invalid parameter source: {wanted}")
     there = parameters.known()

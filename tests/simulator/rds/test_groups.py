@@ -100,6 +100,17 @@ def test_a_parameter_group_has_a_name_and_a_family_that_there_are(simulated_aws:
             getattr(rds, create.replace("create_", "describe_").replace("_group", "s"))(**{named: name})
 
 
+@pytest.mark.parametrize("of", CREATED)
+def test_a_group_of_awss_own_is_there_before_anybody_asked_and_cannot_be_changed(
+    simulated_aws: SimulatedAWS, of: str
+) -> None:
+    create, named, family = CREATED[of]
+    modify = getattr(World(simulated_aws).rds(), create.replace("create_", "modify_"))
+    value = {"ParameterName": "work_mem", "ParameterValue": "8192", "ApplyMethod": "immediate"}
+    with refused("InvalidDBParameterGroupState", f"default.{family}"):
+        modify(**{named: f"default.{family}"}, Parameters=[value])
+
+
 def test_an_option_group_of_a_new_version_is_made_used_and_stays_while_it_is(simulated_aws: SimulatedAWS) -> None:
     rds = World(simulated_aws).rds()
     group: dict[str, Any] = {"EngineName": "postgres", "MajorEngineVersion": "17", "OptionGroupDescription": "x"}
